@@ -1,0 +1,13 @@
+//! The algorithms: words, bits and their orderings. Nothing here is public, and nothing names
+//! std's or loom's atomics except through [`crate::sync`].
+
+#[cfg(target_has_atomic = "64")]
+pub(crate) mod place;
+#[cfg(target_has_atomic = "64")]
+pub(crate) mod registry;
+#[cfg(target_has_atomic = "64")]
+pub(crate) mod rows;
+
+#[cfg(all(loom, feature = "loom", target_has_atomic = "64"))]
+#[allow(unreachable_pub, reason = "reached through `__private`")]
+pub mod model;
