@@ -110,6 +110,7 @@ impl Registry {
     /// A place that other threads count in as well. Never given back.
     pub(crate) fn share(&self) -> usize {
         // Relaxed: spreads threads over the shared places, and promises nothing.
+        #[allow(clippy::modulo_one, reason = "models have one shared place")]
         let place = SLOTS + self.next.fetch_add(1, Relaxed) % SHARED;
         self.visit(place);
         place

@@ -3,7 +3,7 @@
 //! The owner of a slot is the only writer of its row, so it adds with a load and a store: no locked
 //! instruction, no line to fetch. The usual alternative, `fetch_add` on striped cells
 //! ([LongAdder](https://gee.cs.oswego.edu/dl/jsr166/dist/docs/java.base/java/util/concurrent/atomic/LongAdder.html)),
-//! pays for a locked instruction although nobody else is there. Single-writer cells are Paul McKenney's
+//! pays for a locked instruction although nobody else is there. Single-writer cells are the per-thread
 //! [statistical counters](https://mirrors.edge.kernel.org/pub/linux/kernel/people/paulmck/perfbook/perfbook.html)
 //! (chapter 5); what is added here is recycling, sharing, and a `take` that loses nothing.
 //!

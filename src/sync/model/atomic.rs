@@ -17,6 +17,7 @@ macro_rules! atomic {
 
         #[allow(
             missing_docs,
+            clippy::missing_errors_doc,
             dead_code,
             reason = "the same methods for each width; std documents them"
         )]

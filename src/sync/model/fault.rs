@@ -67,7 +67,9 @@ fn thread() -> usize {
 
 /// Forgets the points that were passed.
 pub fn forget() {
-    SEEN.iter().for_each(|seen| seen.store(0, Relaxed));
+    for seen in &SEEN {
+        seen.store(0, Relaxed);
+    }
 }
 
 /// Every point that was passed since [`forget`], for [`choose`].
