@@ -107,6 +107,9 @@ fn harness_trials() -> Vec<Trial> {
     trials.push(Trial::test("audit::finds_what_is_too_strong", || {
         audit::of_fixture(fixture::AUDITED).map_err(Failed::from)
     }));
+    trials.push(Trial::test("audit::finds_what_no_model_reaches", || {
+        audit::of_coverage().map_err(Failed::from)
+    }));
     trials
 }
 
