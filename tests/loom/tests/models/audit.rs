@@ -13,7 +13,7 @@
 //! edits elsewhere leave the table true.
 
 use crate::{
-    Reports, code,
+    Reports, code, coverage,
     harness::{self, Failure, Model},
     models,
 };
@@ -110,7 +110,7 @@ pub(crate) fn run(arguments: &Arguments, reports: &Reports) -> ExitCode {
     }
     wrong |= survivors_without_litmus();
     let reached: BTreeSet<&Site> = reports.values().flat_map(|report| &report.sites).collect();
-    for place in unreached(&reached) {
+    for place in coverage::unreached(&reached) {
         println!("audit: no model reaches {place}");
         wrong = true;
     }
@@ -231,111 +231,6 @@ fn survivors_without_litmus() -> bool {
         > 0
 }
 
-/// Every place in the algorithms that asks for an ordering above relaxed, a fence or a wake-up, and that
-/// no model got to.
-fn unreached(reached: &BTreeSet<&Site>) -> Vec<String> {
-    let mut files = Vec::new();
-    collect(&root().join("src/raw"), &mut files);
-    files.retain(|file| !file.ends_with("model.rs"));
-    let mut places = Vec::new();
-    for file in files {
-        let source = fs::read_to_string(&file).expect("a source file");
-        let name = short(
-            &file.strip_prefix(root()).expect("a path in this package").display().to_string(),
-        );
-        let here: Vec<&Site> =
-            reached.iter().filter(|site| short(&site.file) == name).copied().collect();
-        places.extend(not_covered(&source, &here).iter().map(|place| format!("{name}:{place}")));
-    }
-    places
-}
-
-/// The lines of `source`, each with the word, whose orderings, fences and wake-ups are not among `reached`.
-fn not_covered(source: &str, reached: &[&Site]) -> Vec<String> {
-    let code = blank_comments_and_uses(source);
-    let ranges: Vec<(usize, usize, &str)> =
-        reached.iter().filter_map(|site| call(&code, site)).collect();
-    let mut places = Vec::new();
-    for word in [
-        "Acquire",
-        "Release",
-        "AcqRel",
-        "SeqCst",
-        "unpark_one",
-        "unpark_all",
-        "light_fence",
-        "heavy_fence",
-    ] {
-        let of_call = word.contains('_');
-        for (at, _) in code.match_indices(word) {
-            let letter = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
-            let inside = letter(code[..at].chars().next_back());
-            if inside || letter(code[at + word.len()..].chars().next()) {
-                continue;
-            }
-            let covered = ranges.iter().any(|&(start, end, was)| {
-                (start..end).contains(&at)
-                    && (was == word || (of_call && ["wake", "SeqCst"].contains(&was)))
-            });
-            if !covered {
-                places.push(format!("{} {word}", code[..at].matches('\n').count() + 1));
-            }
-        }
-    }
-    places
-}
-
-/// From the start of a site's call to its closing parenthesis.
-fn call<'a>(code: &str, site: &'a Site) -> Option<(usize, usize, &'a str)> {
-    let line: usize = code.split_inclusive('\n').take(site.line as usize - 1).map(str::len).sum();
-    let start = line + site.column as usize - 1;
-    let mut depth = 0;
-    for (at, c) in code.get(start..)?.char_indices() {
-        match c {
-            '(' => depth += 1,
-            ')' => depth -= 1,
-            _ => continue,
-        }
-        if depth == 0 {
-            return Some((start, start + at + 1, &site.was));
-        }
-    }
-    None
-}
-
-/// Same length, same lines.
-fn blank_comments_and_uses(source: &str) -> String {
-    let mut in_use = false;
-    let mut blanked = String::new();
-    for line in source.split_inclusive('\n') {
-        let code = line.split("//").next().unwrap_or_default();
-        in_use |= code.starts_with("use ");
-        let keep = if in_use { 0 } else { code.len() };
-        in_use &= !code.contains(';');
-        blanked += &line[..keep];
-        blanked.extend(line[keep..].bytes().map(|byte| if byte == b'\n' { '\n' } else { ' ' }));
-    }
-    blanked
-}
-
-/// On a text with one ordering and one wake-up that were reached and two that were not.
-pub(crate) fn of_coverage() -> Result<(), String> {
-    let source = "use x::{Acquire,\n    Release};\nfn f() {\n    // Release: a comment\n    a.store(1, Release);\n    \
-                  b.compare_exchange(\n        0, 1, Acquire,\n        Relaxed);\n    park::unpark_one(&a, |_| {});\n    \
-                  park::unpark_one(&b, |_| {});\n}\n";
-    let site = |line, column, operation: &str, was: &str| Site {
-        file: String::new(),
-        line,
-        column,
-        operation: operation.to_owned(),
-        was: was.to_owned(),
-    };
-    let reached = [site(6, 7, "compare_exchange", "Acquire"), site(9, 5, "wake", "wake")];
-    let found = not_covered(source, &reached.iter().collect::<Vec<_>>());
-    let expected = ["5 Release", "10 unpark_one"];
-    if found == expected { Ok(()) } else { Err(format!("{found:?}")) }
-}
-
 /// What a plain run audits.
 fn sample(mutants: &[Mutant], table: &Table) -> Vec<Mutant> {
     let now = fingerprints();
@@ -379,13 +274,13 @@ fn name(site: &Site) -> String {
 }
 
 /// A path as the table has it: `src/raw/rows.rs`.
-fn short(file: &str) -> String {
+pub(crate) fn short(file: &str) -> String {
     let file = file.replace('\\', "/");
     file.strip_prefix("tests/loom/").map_or(file.clone(), str::to_owned)
 }
 
 /// This package.
-fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
@@ -410,7 +305,7 @@ fn fingerprints() -> BTreeMap<String, String> {
         let code = code_of(&fs::read_to_string(&file).expect("a source file"));
         let name = file.strip_prefix(root()).expect("a path in this package").display().to_string();
         let name = name.replace('\\', "/");
-        let helper = ["main.rs", "harness.rs", "audit.rs", "fixture.rs"].iter();
+        let helper = ["main.rs", "harness.rs", "audit.rs", "coverage.rs", "fixture.rs"].iter();
         if name.starts_with("src/sync")
             || helper.map(|h| format!("tests/models/{h}")).any(|h| h == name)
         {
@@ -423,7 +318,7 @@ fn fingerprints() -> BTreeMap<String, String> {
     fingerprints
 }
 
-fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
+pub(crate) fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).expect("a folder of sources") {
         let path = entry.expect("an entry").path();
         if path.is_dir() {

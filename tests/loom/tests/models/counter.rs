@@ -29,6 +29,7 @@ pub(crate) const MODELS: &[Model] = &[
             c.add(mine, 0, 2);
             c.release(mine);
             ending.join().unwrap();
+            assert!(c.settle() < Counters::<1>::SLOTS, "both gave theirs back");
             c.release(kept);
             assert_eq!(c.sum(0), 3);
         },
