@@ -1,0 +1,159 @@
+//! Each primitive packed and padded: what its own padding saves.
+//!
+//! A new primitive adds its rows to [`pairs`], and they appear on the page, in the picture and in the
+//! samples. Packed is the same algorithm with its words in one line; padded is the primitive as it is.
+
+use crate::{
+    cases::{Case, Measured},
+    cores,
+};
+use crossbeam_utils::CachePadded;
+use lockline::{Counter, CounterSet};
+use lockline_harness::race;
+use std::{
+    cell::Cell,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+};
+
+/// Packed and padded, with two threads.
+pub(crate) struct Beside {
+    pub(crate) primitive: &'static str,
+    /// What shares a line in the packed case.
+    pub(crate) packed: &'static str,
+    /// What the padded case is.
+    pub(crate) padded: &'static str,
+    /// `work(thread, n)` executes n operations.
+    work: [Work; 2],
+}
+
+type Work = Arc<dyn Fn(usize, u64) + Send + Sync>;
+
+impl Beside {
+    fn new(
+        primitive: &'static str,
+        (packed, packed_work): (&'static str, impl Fn(usize, u64) + Send + Sync + 'static),
+        (padded, padded_work): (&'static str, impl Fn(usize, u64) + Send + Sync + 'static),
+    ) -> Self {
+        Self { primitive, packed, padded, work: [Arc::new(packed_work), Arc::new(padded_work)] }
+    }
+
+    /// The names of the packed and of the padded case.
+    pub(crate) fn ids(&self) -> [String; 2] {
+        ["packed", "padded"].map(|which| format!("beside/{}/{which}", plain(self.primitive)))
+    }
+
+    pub(crate) fn cases(&self) -> [Case; 2] {
+        let [packed, padded] = self.ids();
+        [(packed, &self.work[0]), (padded, &self.work[1])].map(|(id, work)| {
+            let work = Arc::clone(work);
+            Case::new(id, move |ops| Measured::of(&race(&cores::spread(2), ops, &*work), ops))
+        })
+    }
+}
+
+/// A name without Markdown, and without what would end a cell of the samples.
+pub(crate) fn plain(name: &str) -> String {
+    name.replace(['`', ','], "")
+}
+
+/// Counters of the set. A power of two, so that taking turns costs next to nothing.
+const SET: usize = 4;
+
+/// Every primitive.
+pub(crate) fn pairs() -> Vec<Beside> {
+    let counter = Arc::new(Counter::new());
+    let set = CounterSet::<SET>::new();
+    let cells = Arc::new(Cells::<1>::default());
+    let rows = Cells::<SET>::default();
+    let words = [const { CachePadded::new(AtomicU64::new(0)) }; 2];
+    let lock = Arc::new(move |thread: usize| {
+        words[thread].fetch_add(1, Relaxed);
+    });
+    vec![
+        Beside::new(
+            "`Counter`",
+            ("two threads' cells in one line", {
+                let cells = Arc::clone(&cells);
+                move |thread, n| {
+                    SLOT.set(thread);
+                    (0..n).for_each(|_| cells.add(0, 1));
+                }
+            }),
+            ("`Counter`", {
+                let counter = Arc::clone(&counter);
+                move |_, n| (0..n).for_each(|_| counter.increment())
+            }),
+        ),
+        Beside::new(
+            "`Counter`, and a locked instruction",
+            ("two threads' cells in one line", {
+                let lock = Arc::clone(&lock);
+                move |thread, n| {
+                    SLOT.set(thread);
+                    for _ in 0..n {
+                        cells.add(0, 1);
+                        lock(thread);
+                    }
+                }
+            }),
+            ("`Counter`", move |thread, n| {
+                for _ in 0..n {
+                    counter.increment();
+                    lock(thread);
+                }
+            }),
+        ),
+        Beside::new(
+            "`CounterSet`",
+            ("two threads' rows of 4 in one line", move |thread, n| {
+                SLOT.set(thread);
+                each_in_turn(n, |index| rows.add(index, 1));
+            }),
+            ("`CounterSet<4>`", move |_, n| each_in_turn(n, |index| set.increment(index))),
+        ),
+    ]
+}
+
+/// What the rows cannot say themselves.
+pub(crate) const NOTE: &str = "Additions on their own hide in the store buffer, as stores do. They cannot where \
+    a locked instruction comes between them, as each lock and each queue executes one: it waits until the \
+    buffer is empty. Its own time, on a line of its thread's own, is in both columns.";
+
+fn each_in_turn(n: u64, add: impl Fn(usize)) {
+    let mut index = 0;
+    for _ in 0..n {
+        add(index);
+        index = (index + 1) % SET;
+    }
+}
+
+/// The counter's cells without their padding: a row for each of two threads, in one line.
+#[derive(Default)]
+#[repr(C, align(128))]
+struct Cells<const N: usize>([Row<N>; 2]);
+
+struct Row<const N: usize>([AtomicU64; N]);
+
+impl<const N: usize> Default for Row<N> {
+    fn default() -> Self {
+        Self([const { AtomicU64::new(0) }; N])
+    }
+}
+
+const _: () = assert!(size_of::<[Row<SET>; 2]>() <= 64, "rows of two threads fit in a line");
+
+thread_local! {
+    /// The thread's row, looked up as the counter looks up its slot.
+    static SLOT: Cell<usize> = const { Cell::new(0) };
+}
+
+impl<const N: usize> Cells<N> {
+    fn add(&self, index: usize, n: u64) {
+        let cell = &self.0[SLOT.get() % 2].0[index];
+        // The only writer of its cell, as in the counter.
+        cell.store(cell.load(Relaxed).wrapping_add(n), Relaxed);
+    }
+}

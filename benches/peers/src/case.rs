@@ -1,0 +1,286 @@
+//! What is measured, and how one sample of it is taken.
+//!
+//! A case makes its subject anew for each sample, outside the clock, and checks the result after it: a
+//! case that loses operations must not look fast. Its loop is inside the closure it brings, so it is
+//! compiled for its subject; the harness makes one dynamic call for each thread.
+
+use lockline_harness::{Stop, latency::Latencies, pin, race, sprint};
+use std::{
+    fmt, hint,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+/// Whose case it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// lockline's.
+    Ours,
+    /// Another implementation of the same promise: what ratios are taken to.
+    Peer,
+    /// Cheaper because it promises less: shows what is left to gain, and takes part in no ratio.
+    Limit,
+}
+
+/// Where a case stands on the page.
+#[derive(Clone, Debug)]
+pub struct Label {
+    /// The primitive.
+    pub group: &'static str,
+    /// What is done with it. Cases of one row are compared with each other.
+    pub row: String,
+    /// The implementation.
+    pub name: String,
+    /// Whose it is.
+    pub kind: Kind,
+    /// How many threads take part.
+    pub threads: usize,
+    /// Whether threads may sleep. Where they never do, they must have had their cores to themselves.
+    pub blocks: bool,
+}
+
+impl fmt::Display for Label {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} / {} / {}", self.group, self.row, self.name)
+    }
+}
+
+/// One sample: what the threads did together, and what it took.
+#[derive(Clone, Debug)]
+pub struct Sample {
+    /// Operations of all threads.
+    pub ops: u64,
+    /// First start to last finish.
+    pub wall: Duration,
+    /// CPU time of all threads.
+    pub cpu: Duration,
+    /// The share of `wall` in which all threads ran.
+    pub overlap: f64,
+    /// Whether all threads were pinned.
+    pub pinned: bool,
+    /// Single operations, where the case asks for them.
+    pub latencies: Option<Latencies>,
+    /// The fewest operations of a thread over the most, where the case asks for it.
+    pub fairness: Option<f64>,
+}
+
+/// A sample, or why it is not worth having.
+pub type Outcome = Result<Sample, String>;
+
+/// Something to measure.
+pub struct Case {
+    /// Where it stands on the page.
+    pub label: Label,
+    /// Measured before all cases that are not: for what depends on how many threads the process ever had.
+    pub early: bool,
+    measure: Box<dyn Measure>,
+}
+
+impl fmt::Debug for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Case").field(&self.label).finish()
+    }
+}
+
+trait Measure {
+    /// Finds the size at which a sample takes about `budget`.
+    fn calibrate(&mut self, cores: &[usize], budget: Duration) -> Result<(), String>;
+    fn sample(&self, cores: &[usize]) -> Outcome;
+}
+
+impl Case {
+    /// Each thread executes the same number of operations: `work(subject, thread, ops)`.
+    ///
+    /// `check(subject, ops)` says what is wrong with the result of `ops` operations by each thread.
+    pub fn race<T: Sync + 'static>(
+        label: Label,
+        make: impl Fn() -> T + 'static,
+        work: impl Fn(&T, usize, u64) + Sync + 'static,
+        check: impl Fn(&T, u64) -> Result<(), String> + 'static,
+    ) -> Self {
+        Self::sized(label, move |cores, ops| {
+            let subject = make();
+            let race = race(cores, ops, &|thread, ops| work(&subject, thread, ops));
+            check(&subject, ops)?;
+            Ok(Sample {
+                ops: ops * cores.len() as u64,
+                wall: race.wall,
+                cpu: race.cpu,
+                overlap: race.overlap,
+                pinned: race.pinned,
+                latencies: None,
+                fairness: None,
+            })
+        })
+    }
+
+    /// As [`race`](Self::race), for a case that also records how long single operations take.
+    pub fn timed<T: Sync + 'static>(
+        label: Label,
+        make: impl Fn() -> T + 'static,
+        work: impl Fn(&T, usize, u64, &mut Latencies) + Sync + 'static,
+        check: impl Fn(&T, u64) -> Result<(), String> + 'static,
+    ) -> Self {
+        Self::sized(label, move |cores, ops| {
+            let subject = make();
+            // One for each thread, made here: the race neither allocates nor merges.
+            let waits: Vec<_> = cores.iter().map(|_| Mutex::new(Latencies::new())).collect();
+            let race = race(cores, ops, &|thread, ops| {
+                let mut mine = waits[thread].lock().unwrap_or_else(PoisonError::into_inner);
+                work(&subject, thread, ops, &mut mine);
+            });
+            check(&subject, ops)?;
+            let mut latencies = Latencies::new();
+            for wait in waits {
+                latencies.merge(&wait.into_inner().unwrap_or_else(PoisonError::into_inner));
+            }
+            Ok(Sample {
+                ops: ops * cores.len() as u64,
+                wall: race.wall,
+                cpu: race.cpu,
+                overlap: race.overlap,
+                pinned: race.pinned,
+                latencies: Some(latencies),
+                fairness: None,
+            })
+        })
+    }
+
+    /// Each thread executes what it can until time is up, and tells how much that was:
+    /// `work(subject, thread, stop)`. For fairness.
+    ///
+    /// `check(subject, ops)` says what is wrong with the result of `ops[thread]` operations.
+    pub fn sprint<T: Sync + 'static>(
+        label: Label,
+        make: impl Fn() -> T + 'static,
+        work: impl Fn(&T, usize, &Stop) -> u64 + Sync + 'static,
+        check: impl Fn(&T, &[u64]) -> Result<(), String> + 'static,
+    ) -> Self {
+        let run = move |cores: &[usize], time| {
+            let subject = make();
+            let sprint = sprint(cores, time, &|thread, stop| work(&subject, thread, stop));
+            check(&subject, &sprint.ops)?;
+            Ok(Sample {
+                ops: sprint.total(),
+                wall: sprint.wall,
+                cpu: sprint.cpu,
+                overlap: sprint.overlap,
+                pinned: sprint.pinned,
+                latencies: None,
+                fairness: Some(sprint.fairness()),
+            })
+        };
+        Self { label, early: false, measure: Box::new(ByTime { time: Duration::ZERO, run }) }
+    }
+
+    fn sized(label: Label, run: impl Fn(&[usize], u64) -> Outcome + 'static) -> Self {
+        Self { label, early: false, measure: Box::new(ByOps { ops: 1, run }) }
+    }
+
+    /// Measured before the cases that are not early.
+    #[must_use]
+    pub fn early(mut self) -> Self {
+        self.early = true;
+        self
+    }
+
+    /// Finds the size at which a sample takes about `budget`.
+    ///
+    /// # Errors
+    ///
+    /// What the case's check found wrong.
+    pub fn calibrate(&mut self, budget: Duration) -> Result<(), String> {
+        self.measure.calibrate(&pin::spread(self.label.threads), budget)
+    }
+
+    /// Takes a sample.
+    ///
+    /// # Errors
+    ///
+    /// What the case's check found wrong.
+    pub fn sample(&self) -> Outcome {
+        self.measure.sample(&pin::spread(self.label.threads))
+    }
+}
+
+/// More operations than anything could execute in a twentieth of a round.
+const FOLDED: u64 = 1 << 40;
+
+/// Sized by a number of operations.
+struct ByOps<F> {
+    ops: u64,
+    run: F,
+}
+
+impl<F: Fn(&[usize], u64) -> Outcome> Measure for ByOps<F> {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_precision_loss,
+        clippy::cast_sign_loss,
+        reason = "an estimate, and positive"
+    )]
+    fn calibrate(&mut self, cores: &[usize], budget: Duration) -> Result<(), String> {
+        // From a run of a twentieth of the budget one can tell the size of a whole one.
+        let enough = budget / 20;
+        loop {
+            let wall = (self.run)(cores, self.ops)?.wall;
+            let scale = |to: Duration| to.as_secs_f64() / wall.as_secs_f64().max(1e-9);
+            if wall >= enough {
+                self.ops = ((self.ops as f64 * scale(budget)) as u64).max(1);
+                return Ok(());
+            }
+            if self.ops >= FOLDED {
+                return Err(format!("{} operations took no time: the loop was folded", self.ops));
+            }
+            // Not straight to the goal: the first runs are slow for being the first.
+            let factor = (2.0 * scale(enough)).clamp(2.0, 100.0);
+            self.ops = (self.ops as f64 * factor) as u64;
+        }
+    }
+
+    fn sample(&self, cores: &[usize]) -> Outcome {
+        (self.run)(cores, self.ops)
+    }
+}
+
+/// Sized by time.
+struct ByTime<F> {
+    time: Duration,
+    run: F,
+}
+
+impl<F: Fn(&[usize], Duration) -> Outcome> Measure for ByTime<F> {
+    fn calibrate(&mut self, cores: &[usize], budget: Duration) -> Result<(), String> {
+        // Nothing to find out, but the first run warms up, as it does for the others.
+        self.time = budget / 20;
+        self.sample(cores)?;
+        self.time = budget;
+        Ok(())
+    }
+
+    fn sample(&self, cores: &[usize]) -> Outcome {
+        (self.run)(cores, self.time)
+    }
+}
+
+/// `op(i)` for `i` below `ops`: the loop of every case.
+///
+/// The compiler has to assume that all memory changes between two operations. So it can neither fold
+/// them into one nor keep a thread-local variable in a register, as it could not in a service, where
+/// other work lies between.
+#[inline]
+pub fn repeat(ops: u64, mut op: impl FnMut(u64)) {
+    for i in 0..ops {
+        op(i);
+        hint::black_box(());
+    }
+}
+
+/// The result of a check on a count.
+///
+/// # Errors
+///
+/// Unless `found` is `expected`.
+pub fn same(found: u64, expected: u64) -> Result<(), String> {
+    if found == expected { Ok(()) } else { Err(format!("counted {found} of {expected}")) }
+}

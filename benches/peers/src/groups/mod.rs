@@ -1,0 +1,10 @@
+//! The cases, a file for each primitive.
+
+mod counter;
+
+use crate::case::Case;
+
+/// All cases, group by group, in the order of the page.
+pub fn all() -> Vec<Case> {
+    counter::cases()
+}

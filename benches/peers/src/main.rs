@@ -1,0 +1,144 @@
+//! `cargo run --release -p lockline-peers -- [OPTIONS] [FILTER]...`: lockline beside its peers.
+
+use lockline_harness::machine;
+use lockline_peers::{case::Case, groups, page, rounds};
+use std::{fmt::Display, fs, path::PathBuf, process::ExitCode, time::Duration};
+
+const USAGE: &str = "\
+lockline's primitives beside their peers, measured on this machine.
+
+cargo run --release -p lockline-peers -- [OPTIONS] [FILTER]...
+
+FILTER         measure cases whose \"group / row / case\" contains all of these
+--quick        3 rounds of 20 ms: shows that it works, not what it costs
+--rounds N     rounds (7)
+--millis N     about what a case takes in a round (200)
+--csv PATH     also write plain numbers
+--svg PATH     also draw a picture
+--list         name the cases and stop
+--help         this text
+
+The page goes to stdout, progress to stderr. Exit status: 1 if a case's result was wrong or a file could
+not be written, 2 if the command was.";
+
+struct Arguments {
+    filters: Vec<String>,
+    plan: rounds::Plan,
+    csv: Option<PathBuf>,
+    svg: Option<PathBuf>,
+    list: bool,
+    help: bool,
+}
+
+fn arguments() -> Result<Arguments, lexopt::Error> {
+    use lexopt::prelude::*;
+    let (mut quick, mut rounds, mut millis) = (false, None, None);
+    let mut parsed = Arguments {
+        filters: Vec::new(),
+        plan: rounds::Plan { rounds: 0, budget: Duration::ZERO },
+        csv: None,
+        svg: None,
+        list: false,
+        help: false,
+    };
+    let mut arguments = lexopt::Parser::from_env();
+    while let Some(argument) = arguments.next()? {
+        match argument {
+            Long("quick") => quick = true,
+            Long("rounds") => rounds = Some(arguments.value()?.parse()?),
+            Long("millis") => millis = Some(arguments.value()?.parse()?),
+            Long("csv") => parsed.csv = Some(arguments.value()?.into()),
+            Long("svg") => parsed.svg = Some(arguments.value()?.into()),
+            Long("list") => parsed.list = true,
+            Long("help") | Short('h') => parsed.help = true,
+            Value(filter) => parsed.filters.push(filter.string()?),
+            other => return Err(other.unexpected()),
+        }
+    }
+    let (usual_rounds, usual_millis) = if quick { (3, 20) } else { (7, 200) };
+    parsed.plan = rounds::Plan {
+        rounds: rounds.unwrap_or(usual_rounds),
+        budget: Duration::from_millis(millis.unwrap_or(usual_millis)),
+    };
+    if parsed.plan.rounds == 0 || parsed.plan.budget.is_zero() {
+        return Err("nothing is measured in 0 rounds or 0 ms".into());
+    }
+    Ok(parsed)
+}
+
+fn main() -> ExitCode {
+    let arguments = match arguments() {
+        Ok(arguments) => arguments,
+        Err(wrong) => return refuse(wrong),
+    };
+    if arguments.help {
+        println!("{USAGE}");
+        return ExitCode::SUCCESS;
+    }
+    let wanted = |case: &Case| {
+        let label = case.label.to_string();
+        arguments.filters.iter().all(|filter| label.contains(filter))
+    };
+    let cases: Vec<_> = groups::all().into_iter().filter(wanted).collect();
+    if cases.is_empty() {
+        return refuse("no case matches; --list names them");
+    }
+    if arguments.list {
+        for case in &cases {
+            println!("{}", case.label);
+        }
+        return ExitCode::SUCCESS;
+    }
+    measure(cases, &arguments)
+}
+
+fn refuse(wrong: impl Display) -> ExitCode {
+    eprintln!("lockline-peers: {wrong}; see --help");
+    ExitCode::from(2)
+}
+
+fn measure(cases: Vec<Case>, arguments: &Arguments) -> ExitCode {
+    let machine = machine::describe();
+    let watch = machine::Watch::start();
+    let measured = rounds::measure(cases, arguments.plan, |line| eprintln!("{line}"));
+    let load = watch.so_far().warning();
+    let lines = page::lines(&measured);
+
+    let given = std::env::args().skip(1).fold(String::new(), |given, argument| {
+        let quoted = argument.contains(char::is_whitespace);
+        given + &if quoted { format!(" \"{argument}\"") } else { format!(" {argument}") }
+    });
+    let rounds::Plan { rounds, budget } = arguments.plan;
+    println!("# lockline beside its peers\n\n{machine}\n");
+    println!(
+        "`cargo run --release -p lockline-peers --{given}` · {rounds} rounds of {} ms\n",
+        budget.as_millis()
+    );
+    let unoptimised = cfg!(debug_assertions)
+        .then(|| String::from("warning: built without --release: these figures mean nothing"));
+    for warning in load.into_iter().chain(unoptimised) {
+        eprintln!("{warning}");
+        println!("**{warning}**\n");
+    }
+    print!("{}", page::markdown(&lines));
+
+    let subtitle = format!("{}, {} cores, {}", machine.cpu, machine.cores.len(), machine.date);
+    let mut status = ExitCode::SUCCESS;
+    let files = [
+        arguments.csv.as_ref().map(|path| (path, page::csv(&lines))),
+        arguments.svg.as_ref().map(|path| (path, page::picture(&lines, &subtitle))),
+    ];
+    for (path, text) in files.into_iter().flatten() {
+        match fs::write(path, text) {
+            Ok(()) => println!("\n{}", path.display()),
+            Err(wrong) => {
+                eprintln!("lockline-peers: {}: {wrong}", path.display());
+                status = ExitCode::FAILURE;
+            }
+        }
+    }
+    if lines.iter().any(|line| line.figures.is_err()) {
+        status = ExitCode::FAILURE;
+    }
+    status
+}

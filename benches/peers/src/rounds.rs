@@ -1,0 +1,105 @@
+//! Every case once a round, in an order that changes from round to round.
+//!
+//! What drifts while we measure (clock rate, neighbours) then reaches all cases alike, and no case owes
+//! its figures to the one that always ran before it.
+
+use crate::case::{Case, Label, Sample};
+use std::time::Duration;
+
+/// How much to measure.
+#[derive(Clone, Copy, Debug)]
+pub struct Plan {
+    /// Samples of each case.
+    pub rounds: usize,
+    /// About what a sample takes. Three times as much where threads share cores: they take turns of some
+    /// milliseconds, and a short race would end before all had theirs.
+    pub budget: Duration,
+}
+
+/// A case's samples, one for each round.
+#[derive(Clone, Debug)]
+pub struct Measured {
+    /// Whose.
+    pub label: Label,
+    /// In order of rounds. Those of cases in one row were taken in the same rounds.
+    pub samples: Vec<Sample>,
+    /// What the case's check found wrong: then `samples` ends before it.
+    pub broken: Option<String>,
+}
+
+/// Measures `cases`, early ones first, and returns them in their own order.
+///
+/// `progress` gets a line now and then.
+pub fn measure(mut cases: Vec<Case>, plan: Plan, mut progress: impl FnMut(&str)) -> Vec<Measured> {
+    let mut measured: Vec<_> = cases
+        .iter()
+        .map(|case| Measured { label: case.label.clone(), samples: Vec::new(), broken: None })
+        .collect();
+    let cores = lockline_harness::pin::cores().len();
+    // The same orders in each run.
+    let mut random = fastrand::Rng::with_seed(1);
+    for early in [true, false] {
+        let mut order: Vec<_> =
+            (0..cases.len()).filter(|&index| cases[index].early == early).collect();
+        if order.is_empty() {
+            continue;
+        }
+        progress(&format!("{} cases, {} rounds; sizing", order.len(), plan.rounds));
+        for &index in &order {
+            let shared = cases[index].label.threads > cores;
+            let budget = plan.budget * if shared { 3 } else { 1 };
+            measured[index].broken = cases[index].calibrate(budget).err();
+        }
+        for round in 1..=plan.rounds {
+            progress(&format!("round {round} of {}", plan.rounds));
+            shuffle(&mut random, &mut order);
+            for &index in &order {
+                let result = &mut measured[index];
+                if result.broken.is_none() {
+                    match cases[index].sample() {
+                        Ok(sample) => result.samples.push(sample),
+                        Err(wrong) => result.broken = Some(wrong),
+                    }
+                }
+            }
+        }
+    }
+    for result in &measured {
+        if let Some(wrong) = &result.broken {
+            progress(&format!("broken: {}: {wrong}", result.label));
+        }
+    }
+    measured
+}
+
+/// A new order in which the first case is not the one that was last.
+fn shuffle(random: &mut fastrand::Rng, order: &mut [usize]) {
+    let last = order.last().copied();
+    random.shuffle(order);
+    if order.len() > 1 && order.first().copied() == last {
+        order.rotate_left(1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_case_always_follows_the_same_one() {
+        let mut random = fastrand::Rng::with_seed(1);
+        let mut order: Vec<usize> = (0..10).collect();
+        let mut before = vec![Vec::new(); order.len()];
+        for _ in 0..7 {
+            shuffle(&mut random, &mut order);
+            for pair in order.windows(2) {
+                before[pair[1]].push(pair[0]);
+            }
+        }
+        for mut seen in before {
+            seen.sort_unstable();
+            seen.dedup();
+            assert!(seen.len() > 1);
+        }
+    }
+}
