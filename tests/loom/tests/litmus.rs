@@ -714,8 +714,8 @@ fn a_panic_can_be_caught_and_atomics_work_in_drop() {
 }
 
 /// A failure of loom's own (here a deadlock) leaves no thread running; whatever touches loom while that
-/// unwinds panics again, which aborts the process and hides the message. So each mutant runs in a
-/// process of its own.
+/// unwinds panics again, which aborts the process, and no harness inside it learns why. So each mutant
+/// runs in a process of its own.
 #[test]
 fn touching_loom_while_its_failure_unwinds_aborts() {
     const CHILD: &str = "LOCKLINE_LITMUS_ABORT";
