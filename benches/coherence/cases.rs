@@ -14,6 +14,8 @@ use std::{
 
 /// All rows together, however many there are: rows that are added make the others shorter.
 const BUDGET: Duration = Duration::from_secs(75);
+/// All rows of a quick run.
+const QUICK_BUDGET: Duration = Duration::from_secs(10);
 /// One row, where there are few.
 const ROW: Duration = Duration::from_millis(1_200);
 /// One row of a quick run.
@@ -92,7 +94,8 @@ pub(crate) fn measure(quick: bool) -> Samples {
     cores::check();
     let cases = all();
     let rows = u32::try_from(cases.len()).unwrap_or(u32::MAX);
-    let row = if quick { QUICK_ROW } else { ROW.min(BUDGET / rows) };
+    let (budget, row) = if quick { (QUICK_BUDGET, QUICK_ROW) } else { (BUDGET, ROW) };
+    let row = row.min(budget / rows);
     let samples = if quick { 10 } else { 20 };
     let mut criterion = Criterion::default()
         .without_plots()
@@ -110,7 +113,7 @@ pub(crate) fn measure(quick: bool) -> Samples {
     group.sampling_mode(SamplingMode::Flat).throughput(Throughput::Elements(BATCH));
     for (at, Case { id, run }) in cases.iter().enumerate() {
         // On a loaded machine rows take longer than they were given. The last one shows that it is loaded.
-        if start.elapsed() > BUDGET && id != AGAIN {
+        if start.elapsed() > budget && id != AGAIN {
             eprintln!("coherence: no time left for row {} of {rows}: {id}", at + 1);
             continue;
         }

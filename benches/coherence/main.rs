@@ -101,11 +101,12 @@ fn report() -> io::Result<ExitCode> {
         return Ok(ExitCode::FAILURE);
     }
     let measured = Samples::read(&samples)?;
+    fs::remove_file(&samples)?;
     if let Some(path) = env::var_os(CSV).map(PathBuf::from) {
-        fs::copy(&samples, &path)
+        measured
+            .write(&path)
             .map_err(|error| io::Error::other(format!("{}: {error}", path.display())))?;
     }
-    fs::remove_file(&samples)?;
 
     let page = page::Page::new(&measured, load, smoke);
     let pictures: Vec<_> = page

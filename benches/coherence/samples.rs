@@ -14,8 +14,6 @@ pub(crate) struct Sample {
     pub(crate) ops: u64,
     /// Nanoseconds per operation; what is divided by what is the case's business.
     pub(crate) ns: f64,
-    /// Nanoseconds of processor time per operation, over all threads.
-    pub(crate) cpu_ns: f64,
     /// The share of time in which all threads ran.
     pub(crate) together: f64,
     /// Whether each thread stayed on its core.
@@ -25,13 +23,11 @@ pub(crate) struct Sample {
 impl Sample {
     /// From a race in which each thread did `ops` operations: wall time per operation and thread.
     pub(crate) fn of(race: &Race, ops: u64) -> Self {
-        let per_op = |nanos: f64| nanos / float(ops);
         Self {
             case: String::new(),
             threads: race.per_thread.len(),
             ops,
-            ns: per_op(race.wall.as_secs_f64() * 1e9),
-            cpu_ns: per_op(race.cpu.as_secs_f64() * 1e9 / float(race.per_thread.len() as u64)),
+            ns: race.wall.as_secs_f64() * 1e9 / float(ops),
             together: together(race),
             pinned: race.pinned,
         }
@@ -76,7 +72,7 @@ pub(crate) fn float(n: u64) -> f64 {
 #[derive(Debug, Default)]
 pub(crate) struct Samples(pub(crate) Vec<Sample>);
 
-const HEAD: &str = "case,threads,ops,ns_per_op,cpu_ns_per_op,together,pinned";
+const HEAD: &str = "case,threads,ops,ns_per_op,together,pinned";
 
 impl Samples {
     /// Times per operation of `case`, in order.
@@ -107,9 +103,9 @@ impl Samples {
 
     pub(crate) fn write(&self, path: &Path) -> io::Result<()> {
         let mut text = format!("{HEAD}\n");
-        for Sample { case, threads, ops, ns, cpu_ns, together, pinned } in &self.0 {
+        for Sample { case, threads, ops, ns, together, pinned } in &self.0 {
             // Writing to a string cannot fail.
-            let _ = writeln!(text, "{case},{threads},{ops},{ns},{cpu_ns},{together},{pinned}");
+            let _ = writeln!(text, "{case},{threads},{ops},{ns},{together},{pinned}");
         }
         fs::write(path, text)
     }
@@ -132,7 +128,6 @@ fn parse(line: &str) -> Option<Sample> {
         threads: cells.next()?.parse().ok()?,
         ops: cells.next()?.parse().ok()?,
         ns: cells.next()?.parse().ok()?,
-        cpu_ns: cells.next()?.parse().ok()?,
         together: cells.next()?.parse().ok()?,
         pinned: cells.next()?.parse().ok()?,
     };
