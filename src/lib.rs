@@ -1,16 +1,27 @@
 #![doc = include_str!("../README.md")]
 
+mod condvar;
 #[cfg(target_has_atomic = "64")]
 mod counter;
 #[cfg(target_has_atomic = "64")]
 mod counter_set;
 #[cfg(target_has_atomic = "64")]
 mod gauge;
+#[cfg(all(feature = "lock_api_0_4", not(all(loom, feature = "loom"))))]
+pub mod lock_api_0_4;
+mod mutex;
+pub mod poison;
 mod raw;
 mod sync;
 
 #[cfg(target_has_atomic = "64")]
 pub use {counter::Counter, counter_set::CounterSet, gauge::Gauge};
+
+pub use condvar::{Condvar, WaitGuard, WaitTimeoutResult};
+pub use mutex::{
+    LockStats, MappedMutexGuard, Mutex, MutexGuard, Observed, Observes, OwnedMutexGuard, Plain,
+    Policy, SendGuards,
+};
 
 #[doc(hidden)]
 pub use sync::private as __private;

@@ -1,6 +1,8 @@
 //! The algorithms: words, bits and their orderings. Nothing here is public, and nothing names
 //! std's or loom's atomics except through [`crate::sync`].
 
+pub(crate) mod condvar;
+pub(crate) mod mutex;
 #[cfg(target_has_atomic = "64")]
 pub(crate) mod place;
 #[cfg(target_has_atomic = "64")]

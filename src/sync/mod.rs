@@ -21,3 +21,5 @@ mod model;
 pub use model::private;
 #[cfg(all(loom, feature = "loom"))]
 pub(crate) use model::*;
+
+pub(crate) mod stats;

@@ -14,10 +14,10 @@ pub enum Kind {
     WeakCas,
     /// A park returns without a wake-up.
     EarlyReturn,
-    /// A timed park's deadline has passed before it sleeps.
-    TimeoutAtOnce,
-    /// A timed park's deadline passes while it sleeps, perhaps together with a wake-up.
-    TimeoutAsleep,
+    /// A timed park's deadline passes, perhaps together with a wake-up.
+    Timeout,
+    /// A waiter finds that it has waited for long.
+    LongWait,
     /// Code handed in by the user panics.
     Panic,
 }

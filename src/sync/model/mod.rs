@@ -1,9 +1,16 @@
 //! The facade over loom: what models run.
 
+pub(crate) mod asymmetric;
 pub(crate) mod atomic;
 pub mod audit;
 pub mod fault;
 pub mod park;
+pub(crate) mod spin;
+pub(crate) mod time;
+
+pub(crate) mod cell {
+    pub(crate) use loom::cell::{MutPtr, UnsafeCell};
+}
 
 /// `thread_local!` of loom, whose rules know no `const` block.
 macro_rules! local_const {
@@ -80,13 +87,13 @@ impl<T> core::ops::Deref for AtThreadEnd<T> {
 
 /// Behind `lockline::__private`.
 pub mod private {
-    pub use super::{audit, fault};
+    pub use super::{asymmetric::release_by_store, audit, fault};
     pub use loom;
 
     /// The facade itself, for the fixtures that test the audit.
     pub mod sync {
         pub use super::super::{
-            atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering, fence},
+            atomic::{AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence},
             park,
         };
     }

@@ -1,116 +1,153 @@
-//! Parking as a single step: nothing between the comparison and the queueing is a switch point to loom,
-//! which is what the lock of `parking_lot_core`'s bucket does in the real one. The contract is in
-//! `real/park.rs`.
+//! Parking with a bucket that is a loom mutex, so that what the closures do and the change of the queue are
+//! one step, and what one user of the bucket did is seen by the next, as `parking_lot_core` promises.
+//! The contract is in `real/park.rs`. All keys share one bucket, which a real table may do to any two.
 //!
-//! The queue of each word is a std mutex around a deque, which loom does not see, so it adds neither
-//! states nor edges that the program does not have.
+//! A thread sleeps on a channel of its own. Loom's `park` would not do: a wake-up that is kept for a thread that
+//! does not sleep yet is forgotten when that thread comes to a mutex first, as `release` may make it do, and one
+//! that finds it blocked there ends the wrong wait.
 
-use super::{
-    atomic::{AtomicU32, Ordering::Relaxed},
-    audit, fault,
-};
+use super::{audit, fault};
 use core::panic::Location;
+use loom::sync::{
+    MutexGuard,
+    mpsc::{Receiver, Sender, channel},
+};
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 /// How a [`park`] ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(dead_code, reason = "no blocking primitive yet; the audit's fixture parks")]
 pub enum Parked {
-    /// By an unpark, or for no reason.
+    /// By an unpark that chose this thread.
     Woken,
-    /// At once: the word did not hold the expected value.
+    /// At once, as `validate` said no, or for no reason; the thread is not in the queue.
     Changed,
-    /// Because the deadline passed.
+    /// Because the deadline passed; the thread is no longer in the queue.
     TimedOut,
 }
 
-type Queue = VecDeque<loom::thread::Thread>;
-
-/// Who is parked on which address. Empty between executions: a model that ends with a thread still
-/// parked has failed.
-static PARKED: Mutex<Option<HashMap<usize, Queue>>> = Mutex::new(None);
-
-fn table() -> MutexGuard<'static, Option<HashMap<usize, Queue>>> {
-    PARKED.lock().unwrap_or_else(PoisonError::into_inner)
+/// What an unpark found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unparked {
+    /// Somebody was there, and is woken.
+    pub woke: bool,
+    /// Somebody is left in the queue.
+    pub more: bool,
 }
 
-fn with_queue<R>(word: &AtomicU32, f: impl FnOnce(&mut Queue) -> R) -> R {
-    let mut table = table();
-    let table = table.get_or_insert_default();
-    let key = core::ptr::from_ref(word).addr();
-    let result = f(table.entry(key).or_default());
-    if table[&key].is_empty() {
-        table.remove(&key);
+/// A thread in a queue.
+struct Sleeper {
+    id: loom::thread::ThreadId,
+    alarm: Sender<()>,
+}
+
+impl Sleeper {
+    fn this_thread() -> (Self, Receiver<()>) {
+        let (alarm, woken) = channel();
+        (Self { id: loom::thread::current().id(), alarm }, woken)
     }
-    result
-}
 
-/// The newest value. The real comparison happens under the bucket's lock, after the waker's change if
-/// the waker got there first, so an old value would be a false alarm. A loom load may return one; a
-/// compare-and-exchange never does, and one that fails writes nothing and so orders nothing.
-fn newest(word: &AtomicU32) -> u32 {
-    let impossible = u32::MAX;
-    match word.compare_exchange(impossible, impossible, Relaxed, Relaxed) {
-        Ok(value) | Err(value) => value,
+    fn wake(&self) {
+        // A sleeper that is out of the queue without having left it waits for this.
+        let _ = self.alarm.send(());
     }
 }
 
-/// Sleeps while `word` holds `expected`. With a deadline it times out only where the model's fault says so.
-#[allow(dead_code, reason = "no blocking primitive yet; the audit's fixture parks")]
-pub fn park(word: &AtomicU32, expected: u32, deadline: Option<Instant>) -> Parked {
-    if fault::here(fault::Kind::EarlyReturn) {
-        return Parked::Woken;
+type Table = HashMap<usize, VecDeque<Sleeper>>;
+
+loom::lazy_static! {
+    static ref BUCKET: loom::sync::Mutex<Table> = loom::sync::Mutex::new(Table::new());
+}
+
+fn bucket() -> MutexGuard<'static, Table> {
+    BUCKET.lock().expect("the closures do not panic")
+}
+
+/// Sleeps on `key`, if `validate` says so. With a deadline it times out only where the model's fault says so.
+pub fn park<K>(
+    key: &K,
+    validate: impl FnOnce() -> bool,
+    timed_out: impl FnOnce(bool),
+    deadline: Option<Instant>,
+) -> Parked {
+    park_releasing(key, validate, || {}, timed_out, deadline)
+}
+
+/// As [`park`], and calls `release` between joining the queue and going to sleep.
+pub fn park_releasing<K>(
+    key: &K,
+    validate: impl FnOnce() -> bool,
+    release: impl FnOnce(),
+    timed_out: impl FnOnce(bool),
+    deadline: Option<Instant>,
+) -> Parked {
+    let early = fault::here(fault::Kind::EarlyReturn);
+    let deadline_passes = deadline.is_some() && fault::here(fault::Kind::Timeout);
+    let key = core::ptr::from_ref(key).addr();
+    let (me, woken) = Sleeper::this_thread();
+    let id = me.id;
+    {
+        let mut table = bucket();
+        if !validate() {
+            return Parked::Changed;
+        }
+        table.entry(key).or_default().push_back(me);
     }
-    if deadline.is_some() && fault::here(fault::Kind::TimeoutAtOnce) {
-        return Parked::TimedOut;
-    }
-    let times_out = deadline.is_some() && fault::here(fault::Kind::TimeoutAsleep);
-    if newest(word) != expected {
-        return Parked::Changed;
-    }
-    let me = loom::thread::current();
-    let id = me.id();
-    with_queue(word, |queue| queue.push_back(me));
-    if times_out {
-        // A switch point: a waker may choose us before the timeout does.
-        newest(word);
-        let before = with_queue(word, |queue| {
-            let before = queue.len();
-            queue.retain(|thread| thread.id() != id);
-            before != queue.len()
-        });
-        if before {
+    release();
+    if early || deadline_passes {
+        // Others may have chosen us in between: then the wake-up stands.
+        let mut table = bucket();
+        let queue = table.entry(key).or_default();
+        let before = queue.len();
+        queue.retain(|sleeper| sleeper.id != id);
+        if before != queue.len() {
+            if early {
+                return Parked::Changed;
+            }
+            timed_out(queue.is_empty());
             return Parked::TimedOut;
         }
     }
-    loom::thread::park();
+    // An alarm that is gone cannot be: whoever took us out of the queue rings it first.
+    let _ = woken.recv();
     Parked::Woken
 }
 
-/// Wakes the thread that has been parked on `word` for longest, if there is one.
+/// Wakes the thread that has been parked on `key` for longest, if there is one.
 #[track_caller]
-#[allow(dead_code, reason = "no blocking primitive yet; the audit's fixture wakes")]
-pub fn unpark_one(word: &AtomicU32) -> bool {
+pub fn unpark_one<K>(key: &K, before_wake: impl FnOnce(Unparked)) {
     if !audit::wake(Location::caller()) {
-        return false;
+        return;
     }
-    // A switch point, so that a waker can come just before or just after a timeout.
-    newest(word);
-    let first = with_queue(word, VecDeque::pop_front);
-    first.inspect(loom::thread::Thread::unpark).is_some()
+    let key = core::ptr::from_ref(key).addr();
+    let first = {
+        let mut table = bucket();
+        let queue = table.entry(key).or_default();
+        let first = queue.pop_front();
+        before_wake(Unparked { woke: first.is_some(), more: !queue.is_empty() });
+        first
+    };
+    if let Some(sleeper) = first {
+        sleeper.wake();
+    }
 }
 
-/// Wakes all threads that are parked on `word`, and says how many.
+/// Wakes all threads parked on `key`, and says how many.
 #[track_caller]
-#[allow(dead_code, reason = "no blocking primitive yet")]
-pub fn unpark_all(word: &AtomicU32) -> usize {
+pub fn unpark_all<K>(key: &K, before_wake: impl FnOnce()) -> usize {
     if !audit::wake(Location::caller()) {
         return 0;
     }
-    newest(word);
-    let all = with_queue(word, core::mem::take);
-    all.iter().for_each(loom::thread::Thread::unpark);
-    all.len()
+    let key = core::ptr::from_ref(key).addr();
+    let all = {
+        let mut table = bucket();
+        let all = core::mem::take(table.entry(key).or_default());
+        before_wake();
+        all
+    };
+    let woken = all.len();
+    for sleeper in all {
+        sleeper.wake();
+    }
+    woken
 }

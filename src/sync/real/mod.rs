@@ -1,12 +1,15 @@
 //! The facade over std and `parking_lot_core`: what users run.
 
-#[expect(dead_code, reason = "the blocking primitives are its users; models check it already")]
+pub(crate) mod asymmetric;
+pub(crate) mod cell;
 pub(crate) mod park;
+pub(crate) mod spin;
+pub(crate) mod time;
 
 pub(crate) use std::{thread_local as local_const, thread_local as local_lazy};
 
 pub(crate) mod atomic {
-    pub(crate) use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+    pub(crate) use core::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 }
 
 /// Capacities that a model needs small.

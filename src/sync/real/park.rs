@@ -1,39 +1,67 @@
-//! Parks threads by the address of a word, through `parking_lot_core`.
+//! Parks threads by address, through `parking_lot_core`.
 //!
 //! The contract, which `model/park.rs` keeps too:
 //!
-//! * [`park`] sleeps only if `word` holds `expected`, and looks and falls asleep in one step as seen by
-//!   [`unpark_one`] and [`unpark_all`]: a wake-up after the word was changed is not missed.
-//! * It may return early; the caller looks at its word again. It returns after `deadline` at the latest,
-//!   give or take the scheduler.
-//! * Wake-ups order nothing by themselves. The caller's own accesses to its words do.
-//! * Only the address of the word is used to wake, so a word that is gone by then does no harm.
+//! * The threads parked on one key form a queue, first come first served. A lock that belongs to the key
+//!   (the *bucket's*) is held while `validate`, `timed_out` and `before_wake` run, and while the queue
+//!   changes: what these closures do and the change of the queue are one step to all others.
+//! * What happened before an unpark is seen by the `validate` of a later park on the same key.
+//! * `release` runs once `validate` said yes and the thread is in the queue, before it sleeps, without the
+//!   bucket's lock: whoever is let in by it finds the thread there. It may unpark others.
+//! * [`park`] says [`Parked::Woken`] only if an unpark chose this thread. It returns after `deadline` at
+//!   the latest, give or take the scheduler.
+//! * Only the address of the key is used, so a key that is gone by the time of a wake does no harm.
+//! * No closure panics or parks, and those under the bucket's lock do not unpark either. So nothing unwinds here.
 
-use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
-use parking_lot_core::{DEFAULT_PARK_TOKEN, DEFAULT_UNPARK_TOKEN, ParkResult};
+use parking_lot_core::{DEFAULT_PARK_TOKEN, DEFAULT_UNPARK_TOKEN, FilterOp, ParkResult};
 use std::time::Instant;
 
 /// How a [`park`] ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Parked {
-    /// By an unpark, or for no reason.
+    /// By an unpark that chose this thread.
     Woken,
-    /// At once: the word did not hold the expected value.
+    /// At once, as `validate` said no, or for no reason; the thread is not in the queue.
     Changed,
-    /// Because the deadline passed.
+    /// Because the deadline passed; the thread is no longer in the queue.
     TimedOut,
 }
 
-/// Sleeps while `word` holds `expected`. See the contract above.
-pub(crate) fn park(word: &AtomicU32, expected: u32, deadline: Option<Instant>) -> Parked {
-    // SAFETY: the closures neither panic nor call into parking_lot_core, and the key is the address of
-    // a word of ours, which nobody else parks on.
+/// What an unpark found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Unparked {
+    /// Somebody was there, and is woken.
+    pub(crate) woke: bool,
+    /// Somebody is left in the queue.
+    pub(crate) more: bool,
+}
+
+/// Sleeps on `key`, if `validate` says so. `timed_out` is told whether the queue is now empty.
+pub(crate) fn park<K>(
+    key: &K,
+    validate: impl FnOnce() -> bool,
+    timed_out: impl FnOnce(bool),
+    deadline: Option<Instant>,
+) -> Parked {
+    park_releasing(key, validate, || {}, timed_out, deadline)
+}
+
+/// As [`park`], and calls `release` between joining the queue and going to sleep.
+pub(crate) fn park_releasing<K>(
+    key: &K,
+    validate: impl FnOnce() -> bool,
+    release: impl FnOnce(),
+    timed_out: impl FnOnce(bool),
+    deadline: Option<Instant>,
+) -> Parked {
+    // SAFETY: the closures keep to the contract above, and the key is the address of a field of ours,
+    // on which nobody else parks.
     let result = unsafe {
         parking_lot_core::park(
-            key(word),
-            || word.load(Relaxed) == expected,
-            || {},
-            |_, _| {},
+            address(key),
+            validate,
+            release,
+            |_, last| timed_out(last),
             DEFAULT_PARK_TOKEN,
             deadline,
         )
@@ -45,19 +73,38 @@ pub(crate) fn park(word: &AtomicU32, expected: u32, deadline: Option<Instant>) -
     }
 }
 
-/// Wakes the thread that has been parked on `word` for longest, if there is one.
-pub(crate) fn unpark_one(word: &AtomicU32) -> bool {
-    // SAFETY: the closure does nothing, and the key is one that only `park` above uses.
-    let result = unsafe { parking_lot_core::unpark_one(key(word), |_| DEFAULT_UNPARK_TOKEN) };
-    result.unparked_threads != 0
+/// Wakes the thread that has been parked on `key` for longest, if there is one. The thread is woken
+/// after `before_wake` ran and the bucket's lock was released.
+pub(crate) fn unpark_one<K>(key: &K, before_wake: impl FnOnce(Unparked)) {
+    // SAFETY: the closure keeps to the contract above, and only `park` above uses such keys.
+    unsafe {
+        parking_lot_core::unpark_one(address(key), |result| {
+            before_wake(Unparked {
+                woke: result.unparked_threads != 0,
+                more: result.have_more_threads,
+            });
+            DEFAULT_UNPARK_TOKEN
+        });
+    }
 }
 
-/// Wakes all threads that are parked on `word`, and says how many.
-pub(crate) fn unpark_all(word: &AtomicU32) -> usize {
-    // SAFETY: the key is one that only `park` above uses.
-    unsafe { parking_lot_core::unpark_all(key(word), DEFAULT_UNPARK_TOKEN) }
+/// Wakes all threads parked on `key`, and says how many. They are woken after `before_wake` ran and the bucket's
+/// lock was released.
+pub(crate) fn unpark_all<K>(key: &K, before_wake: impl FnOnce()) -> usize {
+    // SAFETY: as for `unpark_one`. `parking_lot_core::unpark_all` would do, but has no callback.
+    let result = unsafe {
+        parking_lot_core::unpark_filter(
+            address(key),
+            |_| FilterOp::Unpark,
+            |_| {
+                before_wake();
+                DEFAULT_UNPARK_TOKEN
+            },
+        )
+    };
+    result.unparked_threads
 }
 
-fn key(word: &AtomicU32) -> usize {
-    core::ptr::from_ref(word).addr()
+fn address<K>(key: &K) -> usize {
+    core::ptr::from_ref(key).addr()
 }

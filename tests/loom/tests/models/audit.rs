@@ -148,7 +148,7 @@ pub(crate) fn of_fixture(fixtures: &'static [Model]) -> Result<(), String> {
         ("get load Acquire -> Relaxed", "race"),
         ("release fence SeqCst -> AcqRel", "deadlock"),
         ("release fence SeqCst -> none", "deadlock"),
-        ("release wake wake -> none", "deadlock"),
+        ("wake wake wake -> none", "deadlock"),
         ("acquire fence SeqCst -> AcqRel", "deadlock"),
         ("acquire fence SeqCst -> none", "deadlock"),
     ]

@@ -66,8 +66,16 @@ impl Sleeper {
         fence(SeqCst);
         if self.waiting.load(Relaxed) == 1 {
             self.waiting.store(0, Relaxed);
-            unpark_one(&self.waiting);
+            self.wake();
         }
+    }
+
+    fn wake(&self) {
+        unpark_one(&self.waiting, |_| {});
+    }
+
+    fn sleep(&self, deadline: Option<Instant>) -> Parked {
+        park(&self.waiting, || self.waiting.load(Relaxed) == 1, |_| {}, deadline)
     }
 
     fn acquire(&self) {
@@ -78,7 +86,7 @@ impl Sleeper {
             if self.permit.load(Relaxed) == 1 {
                 return;
             }
-            park(&self.waiting, 1, None);
+            self.sleep(None);
         }
     }
 }
@@ -130,11 +138,10 @@ pub(crate) const FRAIL: &[Model] = &[
             let release = spawn(&s, |s| {
                 s.permit.store(1, Relaxed);
                 s.waiting.store(0, Relaxed);
-                unpark_one(&s.waiting);
+                s.wake();
             });
-            if park(&s.waiting, 1, None) == Parked::Woken {
-                assert_eq!(s.permit.fetch_add(0, Relaxed), 1);
-            }
+            s.sleep(None);
+            assert_eq!(s.permit.fetch_add(0, Relaxed), 1);
             release.join().unwrap();
         },
     },
@@ -147,9 +154,9 @@ pub(crate) const FRAIL: &[Model] = &[
             s.waiting.store(1, Relaxed);
             let release = spawn(&s, |s| {
                 s.waiting.store(0, Relaxed);
-                unpark_one(&s.waiting);
+                s.wake();
             });
-            let parked = park(&s.waiting, 1, Some(Instant::now()));
+            let parked = s.sleep(Some(Instant::now()));
             assert_ne!(parked, Parked::TimedOut);
             release.join().unwrap();
         },
@@ -193,9 +200,11 @@ pub(crate) const BOTH_ENDS: Model = Model {
         s.waiting.store(1, Relaxed);
         let release = spawn(&s, |s| {
             s.waiting.store(0, Relaxed);
-            unpark_one(&s.waiting)
+            let mut woke = false;
+            unpark_one(&s.waiting, |found| woke = found.woke);
+            woke
         });
-        let parked = park(&s.waiting, 1, Some(Instant::now()));
+        let parked = s.sleep(Some(Instant::now()));
         let woke = release.join().unwrap();
         assert!(!(parked == Parked::TimedOut && woke), "woken and timed out");
     },

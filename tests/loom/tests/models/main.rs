@@ -9,10 +9,12 @@
 //! * `LOCKLINE_PREEMPTIONS=all` or a number: replaces every bound, also that of the fault runs.
 
 mod audit;
+mod condvar;
 mod counter;
 mod coverage;
 mod fixture;
 mod harness;
+mod mutex;
 
 use harness::{Failure, Model, Report};
 use libtest_mimic::{Arguments, Conclusion, Failed, Trial};
@@ -24,7 +26,7 @@ use std::{
 };
 
 /// The models of each primitive.
-const PRIMITIVES: &[&[Model]] = &[counter::MODELS];
+const PRIMITIVES: &[&[Model]] = &[counter::MODELS, mutex::MODELS, condvar::MODELS];
 
 fn main() -> ExitCode {
     let args: Vec<String> = env::args().skip(1).collect();

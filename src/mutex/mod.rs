@@ -1,0 +1,206 @@
+//! The mutex that a service locks with.
+
+mod guard;
+mod owned;
+mod policy;
+mod stats;
+
+pub use guard::{MappedMutexGuard, MutexGuard};
+pub use owned::OwnedMutexGuard;
+pub use policy::{Observed, Observes, Plain, Policy, SendGuards};
+pub use stats::LockStats;
+
+use crate::{
+    raw::mutex::RawMutex,
+    sync::{cell::UnsafeCell, const_new, time},
+};
+use core::fmt;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+/// Excludes: one thread at a time has the value. No thread waits for long, however many hammer the lock.
+///
+/// Two bytes beside the value, no allocation, `const` to make. A panic while locked leaves the lock free and the
+/// value as it is; where that must be noticed, use [`poison::Mutex`](crate::poison::Mutex). Locking twice on
+/// one thread deadlocks. For a number that is only added to, [`Counter`](crate::Counter) is cheaper; while waiting in async
+/// code, a blocking lock blocks the worker: keep the section short.
+///
+/// # Examples
+///
+/// ```
+/// use lockline::Mutex;
+/// use std::time::Duration;
+///
+/// static LOG: Mutex<Vec<String>> = Mutex::new(Vec::new());
+///
+/// LOG.lock().push("started".to_owned());
+/// if let Some(mut log) = LOG.try_lock_for(Duration::from_millis(50)) {
+///     log.push("in time".to_owned());
+/// }
+/// assert_eq!(LOG.lock().len(), 2);
+/// ```
+///
+/// Statistics, by type:
+///
+/// ```
+/// use lockline::{Mutex, Observed};
+///
+/// static LOCK: Mutex<u32, Observed> = Mutex::with_policy(0);
+/// *LOCK.lock() += 1;
+/// assert_eq!(LOCK.stats().contended, 0);
+/// ```
+///
+/// # Fairness
+///
+/// A newcomer may take a lock that is free, ahead of those who wait; that is what makes a lock fast. Waiters have
+/// their turns in the order they came. The first of them, once awake, spins for about a microsecond among the newcomers and
+/// then closes the lock to them for as long as it stays awake; one that has waited a millisecond keeps it closed until
+/// it has the lock. So a wait is bounded by a millisecond plus what the waiters ahead of it cost: the time they
+/// hold the lock, and the waking of each. [`unlock_fair`](MutexGuard::unlock_fair) gives the lock to the next waiter
+/// at once.
+///
+/// # Blocking
+///
+/// A waiter that is the first spins for a few microseconds, not at all on one core, and then sleeps; one behind others
+/// sleeps at once.
+///
+/// # Memory ordering
+///
+/// Everything one holder did before it unlocked happens before the next holder's lock returns.
+pub struct Mutex<T: ?Sized, P: Policy = Plain> {
+    pub(crate) raw: RawMutex,
+    pub(crate) observer: P::Observer,
+    pub(crate) value: UnsafeCell<T>,
+}
+
+// SAFETY: the lock hands out one access at a time, and may be sent with the value.
+unsafe impl<T: ?Sized + Send, P: Policy> Send for Mutex<T, P> {}
+// SAFETY: as above; sharing the lock moves accesses, and so the value, between threads.
+unsafe impl<T: ?Sized + Send, P: Policy> Sync for Mutex<T, P> {}
+
+impl<T: ?Sized, P: Policy> core::panic::UnwindSafe for Mutex<T, P> {}
+impl<T: ?Sized, P: Policy> core::panic::RefUnwindSafe for Mutex<T, P> {}
+
+impl<T> Mutex<T> {
+    const_new! {
+        /// A free lock around `value`, without statistics.
+        pub const fn new(value: T) -> Self {
+            Self::with_policy(value)
+        }
+    }
+}
+
+impl<T, P: Policy> Mutex<T, P> {
+    const_new! {
+        /// A free lock around `value`, with the policy that its type says.
+        pub const fn with_policy(value: T) -> Self {
+            Self { raw: RawMutex::new(), observer: P::OBSERVER, value: UnsafeCell::new(value) }
+        }
+    }
+
+    /// The value.
+    pub fn into_inner(self) -> T {
+        self.value.into_inner()
+    }
+}
+
+impl<T: ?Sized, P: Policy> Mutex<T, P> {
+    /// Waits until it has the lock.
+    #[inline]
+    pub fn lock(&self) -> MutexGuard<'_, T, P> {
+        self.raw.lock(&self.observer, None);
+        // SAFETY: just locked, and without a deadline that is always so.
+        unsafe { MutexGuard::new(self) }
+    }
+
+    /// Takes the lock if it is free, and not reserved for a waiter.
+    #[inline]
+    pub fn try_lock(&self) -> Option<MutexGuard<'_, T, P>> {
+        // SAFETY: just locked.
+        self.raw.try_lock().then(|| unsafe { MutexGuard::new(self) })
+    }
+
+    /// Waits for at most `timeout`; one too long for the clock to tell is for ever. Zero tries, and waits not at all.
+    #[inline]
+    pub fn try_lock_for(&self, timeout: Duration) -> Option<MutexGuard<'_, T, P>> {
+        // SAFETY: just locked.
+        self.lock_for(timeout).then(|| unsafe { MutexGuard::new(self) })
+    }
+
+    /// Waits until `deadline` at the latest.
+    #[inline]
+    pub fn try_lock_until(&self, deadline: Instant) -> Option<MutexGuard<'_, T, P>> {
+        let got = self.raw.lock(&self.observer, Some(deadline));
+        // SAFETY: just locked.
+        got.then(|| unsafe { MutexGuard::new(self) })
+    }
+
+    pub(crate) fn lock_for(&self, timeout: Duration) -> bool {
+        // The clock is read only where the lock is not to be had at once.
+        self.raw.try_lock() || self.raw.lock(&self.observer, time::after(timeout))
+    }
+
+    /// Whether somebody has the lock at this moment.
+    pub fn is_locked(&self) -> bool {
+        self.raw.is_locked()
+    }
+
+    /// The value, without locking: nobody else can have it.
+    pub fn get_mut(&mut self) -> &mut T {
+        // SAFETY: the exclusive borrow excludes everybody else.
+        self.value.get_mut().with(|value| unsafe { &mut *value })
+    }
+}
+
+impl<T: ?Sized, P: Policy> Mutex<T, P> {
+    /// As [`lock`](Self::lock), with a guard that shares in owning the mutex instead of borrowing it.
+    pub fn lock_owned(self: Arc<Self>) -> OwnedMutexGuard<T, P> {
+        self.raw.lock(&self.observer, None);
+        // SAFETY: just locked, and without a deadline that is always so.
+        unsafe { OwnedMutexGuard::new(self) }
+    }
+
+    /// As [`try_lock`](Self::try_lock), owned.
+    pub fn try_lock_owned(self: Arc<Self>) -> Option<OwnedMutexGuard<T, P>> {
+        // SAFETY: just locked.
+        self.raw.try_lock().then(|| unsafe { OwnedMutexGuard::new(self) })
+    }
+
+    /// As [`try_lock_for`](Self::try_lock_for), owned.
+    pub fn try_lock_owned_for(self: Arc<Self>, timeout: Duration) -> Option<OwnedMutexGuard<T, P>> {
+        // SAFETY: just locked.
+        self.lock_for(timeout).then(|| unsafe { OwnedMutexGuard::new(self) })
+    }
+}
+
+impl<T: ?Sized, P: Observes> Mutex<T, P> {
+    /// What waiting there was so far.
+    pub fn stats(&self) -> LockStats {
+        P::read(&self.observer)
+    }
+}
+
+impl<T: Default, P: Policy> Default for Mutex<T, P> {
+    fn default() -> Self {
+        Self::with_policy(T::default())
+    }
+}
+
+impl<T, P: Policy> From<T> for Mutex<T, P> {
+    fn from(value: T) -> Self {
+        Self::with_policy(value)
+    }
+}
+
+impl<T: ?Sized + fmt::Debug, P: Policy> fmt::Debug for Mutex<T, P> {
+    /// Shows the value if the lock is free, and never waits for it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut f = f.debug_struct("Mutex");
+        match self.try_lock() {
+            Some(guard) => f.field("value", &&*guard).finish(),
+            None => f.field("value", &format_args!("<locked>")).finish(),
+        }
+    }
+}

@@ -1,0 +1,288 @@
+//! A [`Mutex`] that tells whether a thread panicked while it had the lock.
+//!
+//! The value may be half changed then, so each later `lock` says so, until
+//! [`clear_poison`](Mutex::clear_poison). The types of the results are std's, and so is their meaning. Where nobody would look,
+//! the plain [`Mutex`](crate::Mutex) is a byte smaller and its guard lighter.
+
+pub use std::sync::{LockResult, PoisonError, TryLockError, TryLockResult};
+
+use crate::{
+    LockStats, Observes, Plain, Policy, WaitGuard,
+    condvar::sealed,
+    mutex,
+    sync::{
+        atomic::{AtomicU8, Ordering::Relaxed},
+        const_new,
+    },
+};
+use core::{
+    fmt,
+    ops::{Deref, DerefMut},
+};
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+
+/// Excludes like [`lockline::Mutex`](crate::Mutex), in all that is said there, and poisons: a panic while the lock is held marks it.
+///
+/// A section that was entered while the thread was panicking already does not poison.
+///
+/// # Examples
+///
+/// ```
+/// use lockline::poison::Mutex;
+/// use std::thread;
+///
+/// static PAIR: Mutex<(u32, u32)> = Mutex::new((0, 0));
+///
+/// let half_way = thread::spawn(|| {
+///     let mut pair = PAIR.lock().unwrap();
+///     pair.0 = 1;
+///     panic!("before the other half");
+/// });
+/// assert!(half_way.join().is_err());
+///
+/// let mut pair = PAIR.lock().unwrap_or_else(|poisoned| {
+///     let mut pair = poisoned.into_inner();
+///     *pair = (0, 0);
+///     PAIR.clear_poison();
+///     pair
+/// });
+/// pair.1 += 1;
+/// drop(pair);
+/// assert_eq!(*PAIR.lock().unwrap(), (0, 1));
+/// ```
+pub struct Mutex<T: ?Sized, P: Policy = Plain> {
+    poison: Poison,
+    inner: mutex::Mutex<T, P>,
+}
+
+impl<T: ?Sized, P: Policy> core::panic::UnwindSafe for Mutex<T, P> {}
+impl<T: ?Sized, P: Policy> core::panic::RefUnwindSafe for Mutex<T, P> {}
+
+/// Whether a section panicked. Relaxed throughout: set before the release and read after the lock, it is ordered by
+/// the lock; read without the lock, it is only a hint.
+#[derive(Debug)]
+struct Poison(AtomicU8);
+
+impl Poison {
+    fn get(&self) -> bool {
+        self.0.load(Relaxed) != 0
+    }
+
+    fn set(&self, poisoned: bool) {
+        self.0.store(u8::from(poisoned), Relaxed);
+    }
+
+    fn judge<R>(&self, result: R) -> LockResult<R> {
+        if self.get() { Err(PoisonError::new(result)) } else { Ok(result) }
+    }
+}
+
+impl<T> Mutex<T> {
+    const_new! {
+        /// A free lock around `value`, without statistics, not poisoned.
+        pub const fn new(value: T) -> Self {
+            Self::with_policy(value)
+        }
+    }
+}
+
+impl<T, P: Policy> Mutex<T, P> {
+    const_new! {
+        /// A free lock around `value`, with the policy that its type says, not poisoned.
+        pub const fn with_policy(value: T) -> Self {
+            Self { poison: Poison(AtomicU8::new(0)), inner: mutex::Mutex::with_policy(value) }
+        }
+    }
+
+    /// The value.
+    ///
+    /// # Errors
+    ///
+    /// If the mutex is poisoned; the error has the value.
+    pub fn into_inner(self) -> LockResult<T> {
+        self.poison.judge(self.inner.into_inner())
+    }
+}
+
+impl<T: ?Sized, P: Policy> Mutex<T, P> {
+    /// Waits until it has the lock.
+    ///
+    /// # Errors
+    ///
+    /// If the mutex is poisoned; the error has the guard.
+    pub fn lock(&self) -> LockResult<MutexGuard<'_, T, P>> {
+        self.guard(self.inner.lock())
+    }
+
+    /// Takes the lock if it is free, and not reserved for a waiter.
+    ///
+    /// # Errors
+    ///
+    /// [`WouldBlock`](TryLockError::WouldBlock) if it is not to be had; if the mutex is poisoned, an error with the guard.
+    pub fn try_lock(&self) -> TryLockResult<MutexGuard<'_, T, P>> {
+        self.try_guard(self.inner.try_lock())
+    }
+
+    /// Waits for at most `timeout`; one too long for the clock to tell is for ever. Zero tries, and waits not at all.
+    ///
+    /// # Errors
+    ///
+    /// [`WouldBlock`](TryLockError::WouldBlock) if the time is up; if the mutex is poisoned, an error with the guard.
+    pub fn try_lock_for(&self, timeout: Duration) -> TryLockResult<MutexGuard<'_, T, P>> {
+        self.try_guard(self.inner.try_lock_for(timeout))
+    }
+
+    /// Waits until `deadline` at the latest.
+    ///
+    /// # Errors
+    ///
+    /// As for [`try_lock_for`](Self::try_lock_for).
+    pub fn try_lock_until(&self, deadline: Instant) -> TryLockResult<MutexGuard<'_, T, P>> {
+        self.try_guard(self.inner.try_lock_until(deadline))
+    }
+
+    fn guard<'a>(&'a self, inner: mutex::MutexGuard<'a, T, P>) -> LockResult<MutexGuard<'a, T, P>> {
+        let panicking = thread::panicking();
+        self.poison.judge(MutexGuard { inner, poison: &self.poison, panicking })
+    }
+
+    fn try_guard<'a>(
+        &'a self,
+        inner: Option<mutex::MutexGuard<'a, T, P>>,
+    ) -> TryLockResult<MutexGuard<'a, T, P>> {
+        Ok(self.guard(inner.ok_or(TryLockError::WouldBlock)?)?)
+    }
+
+    /// Whether somebody has the lock at this moment.
+    pub fn is_locked(&self) -> bool {
+        self.inner.is_locked()
+    }
+
+    /// Whether a thread panicked while it had the lock. Without the lock, the answer may be old by the time it is used.
+    pub fn is_poisoned(&self) -> bool {
+        self.poison.get()
+    }
+
+    /// Takes the mark away: the value is well again. Best called with the lock held.
+    pub fn clear_poison(&self) {
+        self.poison.set(false);
+    }
+
+    /// The value, without locking: nobody else can have it.
+    ///
+    /// # Errors
+    ///
+    /// If the mutex is poisoned; the error has the value.
+    pub fn get_mut(&mut self) -> LockResult<&mut T> {
+        self.poison.judge(self.inner.get_mut())
+    }
+}
+
+impl<T: ?Sized, P: Observes> Mutex<T, P> {
+    /// What waiting there was so far.
+    pub fn stats(&self) -> LockStats {
+        self.inner.stats()
+    }
+}
+
+impl<T: Default, P: Policy> Default for Mutex<T, P> {
+    fn default() -> Self {
+        Self::with_policy(T::default())
+    }
+}
+
+impl<T, P: Policy> From<T> for Mutex<T, P> {
+    fn from(value: T) -> Self {
+        Self::with_policy(value)
+    }
+}
+
+impl<T: ?Sized + fmt::Debug, P: Policy> fmt::Debug for Mutex<T, P> {
+    /// Shows the value if the lock is free, and never waits for it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut f = f.debug_struct("Mutex");
+        match self.try_lock() {
+            Ok(guard) => f.field("value", &&*guard),
+            Err(TryLockError::Poisoned(poisoned)) => f.field("value", &&**poisoned.get_ref()),
+            Err(TryLockError::WouldBlock) => f.field("value", &format_args!("<locked>")),
+        };
+        f.field("poisoned", &self.is_poisoned()).finish()
+    }
+}
+
+/// The value of a locked [`Mutex`]; unlocks when dropped, and poisons if that is because of a panic.
+#[must_use = "the lock is released at once if the guard is not kept"]
+#[clippy::has_significant_drop]
+pub struct MutexGuard<'a, T: ?Sized, P: Policy = Plain> {
+    /// Releases when it is dropped, which is after this guard's own `drop`.
+    inner: mutex::MutexGuard<'a, T, P>,
+    poison: &'a Poison,
+    /// Whether the thread was panicking when it locked.
+    panicking: bool,
+}
+
+impl<T: ?Sized, P: Policy> Drop for MutexGuard<'_, T, P> {
+    #[inline]
+    fn drop(&mut self) {
+        if !self.panicking && thread::panicking() {
+            // Before the release: the next holder must see it.
+            self.poison.set(true);
+        }
+    }
+}
+
+impl<T: ?Sized, P: Policy> Deref for MutexGuard<'_, T, P> {
+    type Target = T;
+
+    #[inline]
+    fn deref(&self) -> &T {
+        &self.inner
+    }
+}
+
+impl<T: ?Sized, P: Policy> DerefMut for MutexGuard<'_, T, P> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.inner
+    }
+}
+
+impl<T: ?Sized + fmt::Debug, P: Policy> fmt::Debug for MutexGuard<'_, T, P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}
+
+impl<T: ?Sized + fmt::Display, P: Policy> fmt::Display for MutexGuard<'_, T, P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}
+
+impl<T: ?Sized, P: Policy> sealed::Sealed for MutexGuard<'_, T, P> {
+    unsafe fn release(&mut self) {
+        // SAFETY: the caller's promise.
+        unsafe { self.inner.release() };
+    }
+
+    fn relock(&mut self) {
+        self.inner.relock();
+    }
+
+    fn is_poisoned(&self) -> bool {
+        self.poison.get()
+    }
+}
+
+/// A wait returns an error if the mutex is poisoned when it is over, as with std: what the waiter saw before it
+/// waited may have been left half changed since.
+impl<T: ?Sized, P: Policy> WaitGuard for MutexGuard<'_, T, P> {
+    type Outcome<R> = LockResult<R>;
+
+    fn outcome<R>(this: &Self, result: R) -> LockResult<R> {
+        this.poison.judge(result)
+    }
+}

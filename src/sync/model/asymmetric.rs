@@ -1,0 +1,42 @@
+//! The asymmetric fences, both as `SeqCst` fences; a model chooses the kind of release.
+
+use super::atomic::fence;
+use core::sync::atomic::{
+    AtomicBool,
+    Ordering::{Relaxed, SeqCst},
+};
+
+static BY_STORE: AtomicBool = AtomicBool::new(false);
+
+/// From now on releases are by store and fence, or by swap. For models.
+pub fn release_by_store(by_store: bool) {
+    BY_STORE.store(by_store, Relaxed);
+}
+
+pub(crate) fn releases_by_store() -> bool {
+    BY_STORE.load(Relaxed)
+}
+
+pub(crate) fn released_by_swap() {}
+
+#[track_caller]
+pub(crate) fn light_fence() {
+    fence(SeqCst);
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sleep {
+    Fenced,
+    Chained,
+    #[allow(dead_code, reason = "models have no kernel that changes its mind")]
+    Short,
+}
+
+#[track_caller]
+pub(crate) fn heavy_fence() -> Sleep {
+    if !releases_by_store() {
+        return Sleep::Chained;
+    }
+    fence(SeqCst);
+    Sleep::Fenced
+}

@@ -1,0 +1,81 @@
+//! How long a thread spins before it parks.
+
+use core::sync::atomic::{AtomicU8, Ordering::Relaxed};
+use std::{thread::available_parallelism, time::Duration};
+
+/// The longest single pause is `1 << LONGEST` spin hints.
+const LONGEST: u32 = 5;
+/// A brief spin: 95 hints in all, about a microsecond.
+const BRIEF: u32 = 7;
+/// A patient one: about five microseconds, what it costs to sleep and be woken.
+const PATIENT: u32 = 19;
+
+/// 0 before it is known, then 1 for one core and 2 for more.
+static CORES: AtomicU8 = AtomicU8::new(0);
+
+/// A bounded spin with growing pauses: short at first, when the lock may be free in a moment, longer later,
+/// so as not to pull the line from the thread that holds it.
+#[derive(Debug)]
+pub(crate) struct Spin {
+    round: u32,
+    rounds: u32,
+}
+
+impl Spin {
+    /// While others may take what we are waiting for.
+    pub(crate) const fn brief() -> Self {
+        Self { round: 0, rounds: BRIEF }
+    }
+
+    /// While what we are waiting for is kept for us.
+    pub(crate) const fn patient() -> Self {
+        Self { round: 0, rounds: PATIENT }
+    }
+
+    /// Pauses and says `true`, or says `false` at once when it is time to park.
+    pub(crate) fn once(&mut self) -> bool {
+        if self.round == self.rounds || !several_cores() {
+            return false;
+        }
+        for _ in 0..1_u32 << self.round.min(LONGEST) {
+            core::hint::spin_loop();
+        }
+        self.round += 1;
+        true
+    }
+}
+
+/// With one core nobody can release the lock while we spin.
+fn several_cores() -> bool {
+    match CORES.load(Relaxed) {
+        0 => {
+            let several = available_parallelism().is_ok_and(|cores| cores.get() > 1);
+            CORES.store(1 + u8::from(several), Relaxed);
+            several
+        }
+        cores => cores > 1,
+    }
+}
+
+/// How long somebody has been waiting.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wait {
+    since: std::time::Instant,
+}
+
+/// A wait longer than this closes the lock to newcomers.
+const LONG: Duration = Duration::from_millis(1);
+
+impl Wait {
+    pub(crate) fn start() -> Self {
+        Self { since: std::time::Instant::now() }
+    }
+
+    pub(crate) fn is_long(self) -> bool {
+        self.since.elapsed() >= LONG
+    }
+
+    pub(crate) fn elapsed(self) -> Duration {
+        self.since.elapsed()
+    }
+}

@@ -1,0 +1,26 @@
+//! Deadlines.
+
+use std::time::Duration;
+pub(crate) use std::time::Instant;
+
+/// How long a thread sleeps that might be missed by a release.
+const SHORT: Duration = Duration::from_millis(1);
+
+/// The deadline, or a moment from now if that is `short` and earlier.
+pub(crate) fn earlier(deadline: Option<Instant>, short: bool) -> Option<Instant> {
+    if !short {
+        return deadline;
+    }
+    let soon = Instant::now() + SHORT;
+    Some(deadline.map_or(soon, |deadline| deadline.min(soon)))
+}
+
+/// Whether a park that timed out did so because of the deadline.
+pub(crate) fn passed(deadline: Option<Instant>) -> bool {
+    deadline.is_some_and(|deadline| Instant::now() >= deadline)
+}
+
+/// The moment `timeout` from now, or none if that is beyond what the clock can say: then it is for ever.
+pub(crate) fn after(timeout: Duration) -> Option<Instant> {
+    Instant::now().checked_add(timeout)
+}
