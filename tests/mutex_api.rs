@@ -56,6 +56,7 @@ macro_rules! guards_of {
         assert_not_impl_any!(OwnedMutexGuard<Cell<u8>, $policy>: Sync);
         // Whoever has one has the mutex too, and with it may move the value here.
         assert_not_impl_any!(OwnedMutexGuard<OnlySync, $policy>: Sync);
+        assert_not_impl_any!(MutexGuard<'static, OnlySync, $policy>: Sync);
         // No guard can be had twice.
         assert_not_impl_any!(MutexGuard<'static, u8, $policy>: Clone);
         assert_not_impl_any!(MappedMutexGuard<'static, u8, $policy>: Clone);

@@ -19,8 +19,9 @@ pub struct MutexGuard<'a, T: ?Sized, P: Policy = Plain> {
     marker: PhantomData<(&'a mut T, P::Marker)>,
 }
 
-// SAFETY: a shared guard gives shared access to the value, and nothing else.
-unsafe impl<T: ?Sized + Sync, P: Policy> Sync for MutexGuard<'_, T, P> {}
+// SAFETY: a shared guard gives shared access to the value; and by `mutex`, the mutex, through which the value can
+// be moved to another thread, so that it must be `Send` as well.
+unsafe impl<T: ?Sized + Send + Sync, P: Policy> Sync for MutexGuard<'_, T, P> {}
 // SAFETY: the lock has no owner, so any thread may release it; whether this guard may leave its thread is the
 // policy's choice, by its marker.
 unsafe impl<T: ?Sized + Send, P: Policy> Send for MutexGuard<'_, T, P> where P::Marker: Send {}
