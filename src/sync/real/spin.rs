@@ -46,15 +46,45 @@ impl Spin {
 }
 
 /// With one core nobody can release the lock while we spin.
+#[inline]
 fn several_cores() -> bool {
     match CORES.load(Relaxed) {
-        0 => {
-            let several = available_parallelism().is_ok_and(|cores| cores.get() > 1);
-            CORES.store(1 + u8::from(several), Relaxed);
-            several
-        }
+        0 => count_cores(),
         cores => cores > 1,
     }
+}
+
+#[cold]
+fn count_cores() -> bool {
+    let several = available_parallelism().is_ok_and(|cores| cores.get() > 1) || pinned_apart();
+    CORES.store(1 + u8::from(several), Relaxed);
+    several
+}
+
+/// What std counts are the cores of the calling thread. One that is pinned has one, which says nothing of the
+/// others: the main thread's are those of threads that nobody pinned.
+#[cfg(target_os = "linux")]
+fn pinned_apart() -> bool {
+    let allowed = |thread| {
+        // SAFETY: `cpu_set_t` is an array of integers, for which all zeroes is a value.
+        let mut set: libc::cpu_set_t = unsafe { core::mem::zeroed() };
+        let size = size_of_val(&set);
+        // SAFETY: `set` is ours and as large as we say.
+        let result = unsafe { libc::sched_getaffinity(thread, size, &raw mut set) };
+        (result == 0).then_some(set)
+    };
+    // SAFETY: it only returns a number.
+    let main = unsafe { libc::getpid() };
+    match (allowed(0), allowed(main)) {
+        // SAFETY: both are sets.
+        (Some(own), Some(main)) => unsafe { !libc::CPU_EQUAL(&own, &main) },
+        _ => false,
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn pinned_apart() -> bool {
+    false
 }
 
 /// How long somebody has been waiting.
