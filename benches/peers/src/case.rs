@@ -4,10 +4,10 @@
 //! case that loses operations must not look fast. Its loop is inside the closure it brings, so it is
 //! compiled for its subject; the harness makes one dynamic call for each thread.
 
-use lockline_harness::{Stop, latency::Latencies, pin, race, sprint};
+use lockline_harness::{Stop, latency::Latencies, pin, race, race::Sprint, sprint};
 use std::{
     fmt, hint,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -64,6 +64,41 @@ pub struct Sample {
     pub fairness: Option<f64>,
 }
 
+impl Sample {
+    fn of(sprint: &Sprint, latencies: Option<Latencies>) -> Self {
+        Self {
+            ops: sprint.total(),
+            wall: sprint.wall,
+            cpu: sprint.cpu,
+            overlap: sprint.overlap,
+            pinned: sprint.pinned,
+            latencies,
+            fairness: Some(sprint.fairness()),
+        }
+    }
+}
+
+/// Single operations of each thread. Made before the race, which neither allocates nor merges.
+struct Waits(Vec<Mutex<Latencies>>);
+
+impl Waits {
+    fn of(threads: usize) -> Self {
+        Self((0..threads).map(|_| Mutex::new(Latencies::new())).collect())
+    }
+
+    fn mine(&self, thread: usize) -> MutexGuard<'_, Latencies> {
+        self.0[thread].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn merged(self) -> Latencies {
+        let mut all = Latencies::new();
+        for waits in self.0 {
+            all.merge(&waits.into_inner().unwrap_or_else(PoisonError::into_inner));
+        }
+        all
+    }
+}
+
 /// A sample, or why it is not worth having.
 pub type Outcome = Result<Sample, String>;
 
@@ -73,6 +108,8 @@ pub struct Case {
     pub label: Label,
     /// Measured before all cases that are not: for what depends on how many threads the process ever had.
     pub early: bool,
+    /// On the first core, all of them.
+    one_core: bool,
     measure: Box<dyn Measure>,
 }
 
@@ -123,24 +160,18 @@ impl Case {
     ) -> Self {
         Self::sized(label, move |cores, ops| {
             let subject = make();
-            // One for each thread, made here: the race neither allocates nor merges.
-            let waits: Vec<_> = cores.iter().map(|_| Mutex::new(Latencies::new())).collect();
+            let waits = Waits::of(cores.len());
             let race = race(cores, ops, &|thread, ops| {
-                let mut mine = waits[thread].lock().unwrap_or_else(PoisonError::into_inner);
-                work(&subject, thread, ops, &mut mine);
+                work(&subject, thread, ops, &mut waits.mine(thread));
             });
             check(&subject, ops)?;
-            let mut latencies = Latencies::new();
-            for wait in waits {
-                latencies.merge(&wait.into_inner().unwrap_or_else(PoisonError::into_inner));
-            }
             Ok(Sample {
                 ops: ops * cores.len() as u64,
                 wall: race.wall,
                 cpu: race.cpu,
                 overlap: race.overlap,
                 pinned: race.pinned,
-                latencies: Some(latencies),
+                latencies: Some(waits.merged()),
                 fairness: None,
             })
         })
@@ -160,21 +191,48 @@ impl Case {
             let subject = make();
             let sprint = sprint(cores, time, &|thread, stop| work(&subject, thread, stop));
             check(&subject, &sprint.ops)?;
-            Ok(Sample {
-                ops: sprint.total(),
-                wall: sprint.wall,
-                cpu: sprint.cpu,
-                overlap: sprint.overlap,
-                pinned: sprint.pinned,
-                latencies: None,
-                fairness: Some(sprint.fairness()),
-            })
+            Ok(Sample::of(&sprint, None))
         };
-        Self { label, early: false, measure: Box::new(ByTime { time: Duration::ZERO, run }) }
+        Self::new(label, ByTime { time: Duration::ZERO, run })
+    }
+
+    /// As [`sprint`](Self::sprint), for a case that also records how long single operations take.
+    pub fn sprint_timed<T: Sync + 'static>(
+        label: Label,
+        make: impl Fn() -> T + 'static,
+        work: impl Fn(&T, usize, &Stop, &mut Latencies) -> u64 + Sync + 'static,
+        check: impl Fn(&T, &[u64]) -> Result<(), String> + 'static,
+    ) -> Self {
+        let run = move |cores: &[usize], time| {
+            let subject = make();
+            let waits = Waits::of(cores.len());
+            let sprint = sprint(cores, time, &|thread, stop| {
+                work(&subject, thread, stop, &mut waits.mine(thread))
+            });
+            check(&subject, &sprint.ops)?;
+            Ok(Sample::of(&sprint, Some(waits.merged())))
+        };
+        Self::new(label, ByTime { time: Duration::ZERO, run })
     }
 
     fn sized(label: Label, run: impl Fn(&[usize], u64) -> Outcome + 'static) -> Self {
-        Self { label, early: false, measure: Box::new(ByOps { ops: 1, run }) }
+        Self::new(label, ByOps { ops: 1, run })
+    }
+
+    fn new(label: Label, measure: impl Measure + 'static) -> Self {
+        Self { label, early: false, one_core: false, measure: Box::new(measure) }
+    }
+
+    /// All threads on the first core, where they take turns.
+    #[must_use]
+    pub fn on_one_core(mut self) -> Self {
+        self.one_core = true;
+        self
+    }
+
+    fn cores(&self) -> Vec<usize> {
+        let threads = self.label.threads;
+        if self.one_core { vec![pin::cores()[0]; threads] } else { pin::spread(threads) }
     }
 
     /// Measured before the cases that are not early.
@@ -190,7 +248,7 @@ impl Case {
     ///
     /// What the case's check found wrong.
     pub fn calibrate(&mut self, budget: Duration) -> Result<(), String> {
-        self.measure.calibrate(&pin::spread(self.label.threads), budget)
+        self.measure.calibrate(&self.cores(), budget)
     }
 
     /// Takes a sample.
@@ -199,7 +257,7 @@ impl Case {
     ///
     /// What the case's check found wrong.
     pub fn sample(&self) -> Outcome {
-        self.measure.sample(&pin::spread(self.label.threads))
+        self.measure.sample(&self.cores())
     }
 }
 

@@ -43,6 +43,8 @@ pub struct Figures {
     pub pinned: bool,
     /// Single operations of all rounds.
     pub latencies: Option<Latencies>,
+    /// Nanoseconds that the longest single operation of each round took.
+    pub longest: Option<Spread>,
     /// The fewest operations of a thread over the most.
     pub fairness: Option<Spread>,
     /// `wall`, round by round.
@@ -66,6 +68,11 @@ impl Figures {
         let fairness: Vec<_> = samples.iter().filter_map(|sample| sample.fairness).collect();
         let share = |sample: &Sample| on_core(sample.cpu, sample.wall, measured.label.threads);
         let shares: Vec<_> = samples.iter().filter_map(share).collect();
+        let longest: Vec<_> = samples
+            .iter()
+            .filter_map(|sample| sample.latencies.as_ref())
+            .map(|latencies| latencies.longest().as_secs_f64() * 1e9)
+            .collect();
         let rounds = per_op(|sample| sample.wall);
         Ok(Self {
             wall: Spread::of(&rounds),
@@ -79,6 +86,7 @@ impl Figures {
                     all
                 },
             ),
+            longest: (!longest.is_empty()).then(|| Spread::of(&longest)),
             fairness: (!fairness.is_empty()).then(|| Spread::of(&fairness)),
             rounds,
         })
@@ -155,7 +163,8 @@ pub fn markdown(lines: &[Line]) -> String {
          for each operation; both as median (least–most) of the rounds. together: the share of the time \
          in which all threads ran. × best peer: how many times as fast as the row's fastest peer, \
          compared round by round. There is none where threads ran together for less than 90 %, or \
-         never sleep and yet were off their cores for more than 10 % (\"preempted\").\n",
+         never sleep and yet were off their cores for more than 10 % (\"preempted\"). longest: the longest \
+         operation of each round.\n",
     );
     text
 }
@@ -214,12 +223,20 @@ fn figure_cells(figures: &Figures, timed: bool, fair: bool) -> Vec<String> {
         let of = |at: fn(&Latencies) -> Duration| {
             figures.latencies.as_ref().map_or_else(none, |latencies| short(at(latencies)))
         };
-        cells.extend([of(Latencies::p50), of(Latencies::p99), of(Latencies::longest)]);
+        cells.extend([of(Latencies::p50), of(Latencies::p99)]);
+        cells.push(figures.longest.map_or_else(none, |longest| {
+            let [median, min, max] = [longest.median, longest.min, longest.max].map(short_nanos);
+            format!("{median} ({min}–{max})")
+        }));
     }
     if fair {
         cells.push(figures.fairness.map_or_else(none, |fairness| digits(fairness.median)));
     }
     cells
+}
+
+fn short_nanos(nanos: f64) -> String {
+    short(Duration::from_secs_f64(nanos / 1e9))
 }
 
 /// "310 ns", "4.2 µs", "18 ms", "1.5 s".

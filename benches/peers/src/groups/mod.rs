@@ -1,10 +1,11 @@
 //! The cases, a file for each primitive.
 
 mod counter;
+mod mutex;
 
 use crate::case::Case;
 
 /// All cases, group by group, in the order of the page.
 pub fn all() -> Vec<Case> {
-    counter::cases()
+    [counter::cases(), mutex::cases()].into_iter().flatten().collect()
 }
