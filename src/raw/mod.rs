@@ -9,6 +9,8 @@ pub(crate) mod place;
 pub(crate) mod registry;
 #[cfg(target_has_atomic = "64")]
 pub(crate) mod rows;
+#[allow(dead_code, reason = "until something waits on it")]
+pub(crate) mod wait_list;
 
 #[cfg(all(loom, feature = "loom", target_has_atomic = "64"))]
 #[allow(unreachable_pub, reason = "reached through `__private`")]

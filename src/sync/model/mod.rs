@@ -5,6 +5,7 @@ pub(crate) mod atomic;
 pub mod audit;
 pub mod fault;
 pub mod park;
+pub(crate) mod section;
 pub(crate) mod spin;
 pub(crate) mod time;
 
@@ -26,6 +27,8 @@ pub(crate) mod sizes {
     pub(crate) const SLOTS: usize = 2;
     /// One shared place, so that two threads without a slot meet.
     pub(crate) const SHARED: usize = 1;
+    /// Two, so that three waiters take two sections.
+    pub(crate) const WAKES: usize = 2;
 }
 
 /// A constructor without its `const`: each loom atomic is registered with the running model.

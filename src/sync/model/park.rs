@@ -7,13 +7,16 @@
 //! that finds it blocked there ends the wrong wait.
 
 use super::{audit, fault};
-use core::panic::Location;
+use core::{panic::Location, task::Waker};
 use loom::sync::{
     MutexGuard,
     mpsc::{Receiver, Sender, channel},
 };
-use std::collections::{HashMap, VecDeque};
-use std::time::Instant;
+use std::{
+    collections::{HashMap, VecDeque},
+    panic::{AssertUnwindSafe, catch_unwind},
+    time::Instant,
+};
 
 /// How a [`park`] ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -150,4 +153,60 @@ pub fn unpark_all<K>(key: &K, before_wake: impl FnOnce()) -> usize {
         sleeper.wake();
     }
     woken
+}
+
+/// Where a [`park_for_good`] sleeps.
+#[derive(Clone, Copy, Debug)]
+pub struct Address(usize);
+
+impl Address {
+    #[allow(missing_docs, reason = "for models only")]
+    pub fn of<K>(key: &K) -> Self {
+        Self(core::ptr::from_ref(key).addr())
+    }
+}
+
+/// As [`park`]. Whoever else parks on the same address sleeps in the same queue here, which nobody does while the
+/// key is there; nor does anybody whose sleep a wake-up for nothing would harm come after it.
+pub fn park_for_good<K>(
+    key: &K,
+    validate: impl FnOnce() -> bool,
+    deadline: Option<Instant>,
+) -> Parked {
+    park(key, validate, |_| {}, deadline)
+}
+
+/// Wakes whoever sleeps there.
+#[track_caller]
+pub fn unpark_at(address: Address) {
+    if !audit::wake(Location::caller()) {
+        return;
+    }
+    let first = bucket().entry(address.0).or_default().pop_front();
+    if let Some(sleeper) = first {
+        sleeper.wake();
+    }
+}
+
+/// Wakes a task.
+#[track_caller]
+pub fn wake_task(waker: Waker) {
+    if audit::wake(Location::caller()) {
+        contain(|| waker.wake());
+    } else {
+        drop_waker(Some(waker));
+    }
+}
+
+/// Drops a waker.
+pub fn drop_waker(waker: Option<Waker>) {
+    if let Some(waker) = waker {
+        contain(|| drop(waker));
+    }
+}
+
+fn contain(user_code: impl FnOnce()) {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(user_code)) {
+        core::mem::forget(payload);
+    }
 }

@@ -3,6 +3,7 @@
 pub(crate) mod asymmetric;
 pub(crate) mod cell;
 pub(crate) mod park;
+pub(crate) mod section;
 pub(crate) mod spin;
 pub(crate) mod time;
 
@@ -20,6 +21,8 @@ pub(crate) mod sizes {
     /// Places for threads without a slot. As many as keep a few dozen blocked-most-of-the-time threads
     /// from meeting often.
     pub(crate) const SHARED: usize = 8;
+    /// Wake-ups made after one section of a wait list's lock.
+    pub(crate) const WAKES: usize = 8;
 }
 
 /// A constructor that is `const`, except under loom, whose atomics cannot be.

@@ -12,9 +12,11 @@ mod audit;
 mod condvar;
 mod counter;
 mod coverage;
+mod executor;
 mod fixture;
 mod harness;
 mod mutex;
+mod wait_list;
 
 use harness::{Failure, Model, Report};
 use libtest_mimic::{Arguments, Conclusion, Failed, Trial};
@@ -26,7 +28,8 @@ use std::{
 };
 
 /// The models of each primitive.
-const PRIMITIVES: &[&[Model]] = &[counter::MODELS, mutex::MODELS, condvar::MODELS];
+const PRIMITIVES: &[&[Model]] =
+    &[counter::MODELS, mutex::MODELS, condvar::MODELS, wait_list::MODELS];
 
 fn main() -> ExitCode {
     let args: Vec<String> = env::args().skip(1).collect();
