@@ -11,6 +11,8 @@ mod gauge;
 pub mod lock_api_0_4;
 mod mutex;
 pub mod poison;
+#[cfg(target_has_atomic = "64")]
+pub mod queue;
 mod raw;
 mod sync;
 
@@ -22,6 +24,8 @@ pub use mutex::{
     LockStats, MappedMutexGuard, Mutex, MutexGuard, Observed, Observes, OwnedMutexGuard, Plain,
     Policy, SendGuards,
 };
+#[cfg(target_has_atomic = "64")]
+pub use queue::WorkQueue;
 
 #[doc(hidden)]
 pub use sync::private as __private;

@@ -2,15 +2,20 @@
 //! std's or loom's atomics except through [`crate::sync`].
 
 pub(crate) mod condvar;
+#[cfg(target_has_atomic = "64")]
+pub(crate) mod laps;
 pub(crate) mod mutex;
 #[cfg(target_has_atomic = "64")]
 pub(crate) mod place;
 #[cfg(target_has_atomic = "64")]
 pub(crate) mod registry;
 #[cfg(target_has_atomic = "64")]
+pub(crate) mod ring;
+#[cfg(target_has_atomic = "64")]
 pub(crate) mod rows;
-#[allow(dead_code, reason = "until something waits on it")]
 pub(crate) mod wait_list;
+#[cfg(target_has_atomic = "64")]
+pub(crate) mod work;
 
 #[cfg(all(loom, feature = "loom", target_has_atomic = "64"))]
 #[allow(unreachable_pub, reason = "reached through `__private`")]

@@ -15,6 +15,14 @@ impl Spin {
         Self
     }
 
+    pub(crate) const fn yielding() -> Self {
+        Self
+    }
+
+    pub(crate) const fn spent() -> Self {
+        Self
+    }
+
     #[allow(clippy::unused_self, reason = "as in the real one")]
     pub(crate) fn once(&mut self) -> bool {
         false

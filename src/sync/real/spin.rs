@@ -10,6 +10,9 @@ const BRIEF: u32 = 7;
 /// A patient one: about five microseconds, what it costs to sleep and be woken.
 const PATIENT: u32 = 19;
 
+/// Yields of a yielding one: about two microseconds where nobody takes the core.
+const YIELDS: u32 = 8;
+
 /// 0 before it is known, then 1 for one core and 2 for more.
 static CORES: AtomicU8 = AtomicU8::new(0);
 
@@ -19,29 +22,50 @@ static CORES: AtomicU8 = AtomicU8::new(0);
 pub(crate) struct Spin {
     round: u32,
     rounds: u32,
+    /// How often it gives its core away after that.
+    yields: u32,
 }
 
 impl Spin {
     /// While others may take what we are waiting for.
     pub(crate) const fn brief() -> Self {
-        Self { round: 0, rounds: BRIEF }
+        Self { round: 0, rounds: BRIEF, yields: 0 }
     }
 
     /// While what we are waiting for is kept for us.
     pub(crate) const fn patient() -> Self {
-        Self { round: 0, rounds: PATIENT }
+        Self { round: 0, rounds: PATIENT, yields: 0 }
+    }
+
+    /// While the other side may want this very core.
+    pub(crate) const fn yielding() -> Self {
+        Self { round: 0, rounds: BRIEF, yields: YIELDS }
+    }
+
+    /// Not any more.
+    pub(crate) const fn spent() -> Self {
+        Self { round: 0, rounds: 0, yields: 0 }
     }
 
     /// Pauses and says `true`, or says `false` at once when it is time to park.
     pub(crate) fn once(&mut self) -> bool {
         if self.round == self.rounds || !several_cores() {
-            return false;
+            return self.give_way();
         }
         for _ in 0..1_u32 << self.round.min(LONGEST) {
             core::hint::spin_loop();
         }
         self.round += 1;
         true
+    }
+
+    fn give_way(&mut self) -> bool {
+        let left = self.yields > 0;
+        if left {
+            self.yields -= 1;
+            std::thread::yield_now();
+        }
+        left
     }
 }
 

@@ -4,6 +4,7 @@
 //! fault switches are global, and because two cores can then work at once. The child is this same
 //! executable, called with [`CHILD`].
 
+use crate::linear;
 use lockline_loom::__private::{
     audit::{self, Mutation, Site},
     fault,
@@ -284,6 +285,15 @@ fn append(path: &PathBuf, line: &str) {
 
 /// Explores `model` and counts the executions.
 fn check(model: &Model, bound: Option<usize>) -> usize {
+    (0..linear::variants(model.name))
+        .map(|variant| {
+            linear::choose(variant);
+            check_one(model, bound)
+        })
+        .sum()
+}
+
+fn check_one(model: &Model, bound: Option<usize>) -> usize {
     let mut builder = loom::model::Builder::new();
     builder.preemption_bound = bound;
     builder.max_branches = MAX_BRANCHES;

@@ -15,7 +15,9 @@ mod coverage;
 mod executor;
 mod fixture;
 mod harness;
+mod linear;
 mod mutex;
+mod queue;
 mod wait_list;
 
 use harness::{Failure, Model, Report};
@@ -29,13 +31,13 @@ use std::{
 
 /// The models of each primitive.
 const PRIMITIVES: &[&[Model]] =
-    &[counter::MODELS, mutex::MODELS, condvar::MODELS, wait_list::MODELS];
+    &[counter::MODELS, mutex::MODELS, condvar::MODELS, wait_list::MODELS, linear::MODELS, queue::MODELS];
 
 fn main() -> ExitCode {
     let args: Vec<String> = env::args().skip(1).collect();
     if args.first().is_some_and(|first| first == harness::CHILD) {
         let fixtures = fixture::AUDITED.iter().chain(fixture::FRAIL);
-        let fixtures = fixtures.chain([&fixture::ENDLESS, &fixture::BOTH_ENDS]);
+        let fixtures = fixtures.chain([&fixture::ENDLESS, &fixture::BOTH_ENDS, &linear::PLAIN]);
         harness::child(&models().chain(fixtures).collect::<Vec<_>>(), &args[1..]);
     }
 
@@ -109,6 +111,12 @@ fn harness_trials() -> Vec<Trial> {
     trials.push(Trial::test("harness::timeout_meets_wake", || {
         let report = harness::run(&fixture::BOTH_ENDS, None);
         report.verdict().map_err(Failed::from)
+    }));
+    trials.push(Trial::test("harness::finds_the_plain_queue", || {
+        match harness::run(&linear::PLAIN, None).failure {
+            Some((Failure::Assertion, why)) if why.starts_with("no sequential queue") => Ok(()),
+            other => Err(format!("{other:?}").into()),
+        }
     }));
     trials.push(Trial::test("audit::finds_what_is_too_strong", || {
         audit::of_fixture(fixture::AUDITED).map_err(Failed::from)

@@ -1,0 +1,197 @@
+//! The waits of tasks.
+
+use super::{Closed, Permit, PushError, WorkQueue};
+use crate::raw::{
+    ring::{End, Refusal, Ring},
+    wait_list::Waiter,
+    work::{InVain, Place, Role},
+};
+use core::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll, Waker},
+};
+
+/// A waiter of a task, and whether it stands in line. Does not move while it does.
+pub(super) struct Waiting<'a, T> {
+    pub(super) queue: &'a WorkQueue<T>,
+    end: End,
+    waiter: Waiter<Role>,
+    queued: bool,
+}
+
+impl<'a, T> Waiting<'a, T> {
+    #[track_caller]
+    pub(super) fn new(queue: &'a WorkQueue<T>, end: End) -> Self {
+        Self { queue, end, waiter: Waiter::new(Role::Waits), queued: false }
+    }
+
+    fn place(self: Pin<&mut Self>) -> (&'a WorkQueue<T>, End, Place<'_>) {
+        // SAFETY: nothing is moved out.
+        let this = unsafe { self.get_unchecked_mut() };
+        // SAFETY: pinned with what it is a part of, and never moved out of it.
+        let waiter = unsafe { Pin::new_unchecked(&this.waiter) };
+        (this.queue, this.end, Place { waiter, queued: &mut this.queued })
+    }
+
+    pub(super) fn poll<R>(
+        self: Pin<&mut Self>,
+        waker: &Waker,
+        attempt: impl Fn(&Ring<T>) -> Result<R, Refusal>,
+    ) -> Poll<Result<R, InVain>> {
+        let (queue, end, mut place) = self.place();
+        queue.work.poll(end, &mut place, waker, attempt)
+    }
+}
+
+impl<T> Drop for Waiting<'_, T> {
+    fn drop(&mut self) {
+        // SAFETY: it was pinned if it was ever polled, and is not moved from here on.
+        let (queue, end, mut place) = unsafe { Pin::new_unchecked(self) }.place();
+        queue.work.withdraw(end, &mut place);
+    }
+}
+
+/// Projects a pinned future to its waiting part and the rest.
+macro_rules! parts {
+    ($future:expr, $field:ident) => {{
+        // SAFETY: only `waiting` is pinned, and stays where it is.
+        let this = unsafe { $future.get_unchecked_mut() };
+        // SAFETY: as above.
+        let waiting = unsafe { Pin::new_unchecked(&mut this.waiting) };
+        (waiting, &mut this.$field)
+    }};
+}
+
+/// See [`WorkQueue::push_async`].
+#[must_use = "futures do nothing unless they are polled"]
+pub struct PushFuture<'a, T> {
+    waiting: Waiting<'a, T>,
+    item: Option<T>,
+}
+
+impl<'a, T> PushFuture<'a, T> {
+    #[track_caller]
+    pub(super) fn new(queue: &'a WorkQueue<T>, item: T) -> Self {
+        Self { waiting: Waiting::new(queue, End::Tail), item: Some(item) }
+    }
+}
+
+impl<T> Future for PushFuture<'_, T> {
+    type Output = Result<(), PushError<T>>;
+
+    /// # Panics
+    ///
+    /// If it was ready before.
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let (mut waiting, item) = parts!(self, item);
+        assert!(item.is_some(), "polled after it was ready");
+        let Poll::Ready(claimed) = waiting.as_mut().poll(context.waker(), |ring| ring.claim_push())
+        else {
+            return Poll::Pending;
+        };
+        let item = item.take().unwrap_or_else(|| unreachable!("just looked"));
+        Poll::Ready(match claimed {
+            Ok(ticket) => {
+                waiting.queue.fill(ticket, item);
+                Ok(())
+            }
+            Err(_) => Err(PushError(item)),
+        })
+    }
+}
+
+/// See [`WorkQueue::pop_async`].
+#[must_use = "futures do nothing unless they are polled"]
+pub struct PopFuture<'a, T> {
+    waiting: Waiting<'a, T>,
+}
+
+impl<'a, T> PopFuture<'a, T> {
+    #[track_caller]
+    pub(super) fn new(queue: &'a WorkQueue<T>) -> Self {
+        Self { waiting: Waiting::new(queue, End::Head) }
+    }
+}
+
+impl<T> Future for PopFuture<'_, T> {
+    type Output = Option<T>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<T>> {
+        // SAFETY: only `waiting` is there, and stays where it is.
+        let mut waiting = unsafe { self.map_unchecked_mut(|this| &mut this.waiting) };
+        let claimed = waiting.as_mut().poll(context.waker(), |ring| ring.claim_pop());
+        claimed.map(|claimed| Some(waiting.queue.vacate(claimed.ok()?)))
+    }
+}
+
+/// See [`WorkQueue::pop_batch_async`].
+#[must_use = "futures do nothing unless they are polled"]
+pub struct PopBatchFuture<'a, T> {
+    waiting: Waiting<'a, T>,
+    into: (&'a mut Vec<T>, usize),
+}
+
+impl<'a, T> PopBatchFuture<'a, T> {
+    #[track_caller]
+    pub(super) fn new(queue: &'a WorkQueue<T>, into: &'a mut Vec<T>, max: usize) -> Self {
+        Self { waiting: Waiting::new(queue, End::Head), into: (into, max) }
+    }
+}
+
+impl<T> Future for PopBatchFuture<'_, T> {
+    type Output = usize;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<usize> {
+        let (mut waiting, (into, max)) = parts!(self, into);
+        if *max == 0 {
+            return Poll::Ready(0);
+        }
+        let max = waiting.queue.make_room(into, *max);
+        let claimed = waiting.as_mut().poll(context.waker(), |ring| ring.claim_pop_many(max));
+        claimed.map(|claimed| {
+            claimed.map_or(0, |tickets| waiting.queue.vacate_many(tickets, into))
+        })
+    }
+}
+
+/// See [`WorkQueue::reserve_async`].
+#[must_use = "futures do nothing unless they are polled"]
+pub struct ReserveFuture<'a, T> {
+    waiting: Waiting<'a, T>,
+}
+
+impl<'a, T> ReserveFuture<'a, T> {
+    #[track_caller]
+    pub(super) fn new(queue: &'a WorkQueue<T>) -> Self {
+        Self { waiting: Waiting::new(queue, End::Tail) }
+    }
+}
+
+impl<'a, T> Future for ReserveFuture<'a, T> {
+    type Output = Result<Permit<'a, T>, Closed>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        // SAFETY: only `waiting` is there, and stays where it is.
+        let mut waiting = unsafe { self.map_unchecked_mut(|this| &mut this.waiting) };
+        let reserved = waiting.as_mut().poll(context.waker(), |ring| ring.reserve());
+        reserved.map(|reserved| match reserved {
+            Ok(()) => Ok(Permit::new(waiting.queue)),
+            Err(_) => Err(Closed::Closed),
+        })
+    }
+}
+
+/// `Debug` that shows the queue.
+macro_rules! debug {
+    ($($name:ident)*) => {$(
+        impl<T> fmt::Debug for $name<'_, T> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_struct(stringify!($name)).field("queue", self.waiting.queue).finish_non_exhaustive()
+            }
+        }
+    )*};
+}
+
+debug! { PushFuture PopFuture PopBatchFuture ReserveFuture }

@@ -1,0 +1,508 @@
+//! A bounded ring of slots, each with a stamp that says whose turn it is.
+//!
+//! [Vyukov's queue](https://www.1024cores.net/home/lock-free-algorithms/queues/bounded-mpmc-queue): a producer claims
+//! the position at `tail` if the slot there has been vacated, writes, and publishes by the stamp; a consumer does the same at
+//! `head`. Two things are added. The answers "full" and "empty" are exact: a stamp that is not as one wants it may
+//! belong to a peer in the middle of its own operation, so the other end's index decides, and where that says no,
+//! the answer is [`Refusal::Busy`] and the caller waits for the peer. And `tail` counts the places that are reserved
+//! for later. Rings that claim by `fetch_add` cannot answer exactly, nor take a claim back when a deadline passes.
+//!
+//! # State
+//!
+//! A position is a lap and an index below the capacity, in the upper 48 bits; the lower 16 of `tail` are its own.
+//!
+//! | word            | value                                          | who may change it                        |
+//! |-----------------|------------------------------------------------|------------------------------------------|
+//! | `tail`          | the next position to be filled                 | a producer that claims it                |
+//! | `tail`, `RESERVED` | how many positions from there on are spoken for | who reserves, fills or gives up one   |
+//! | `tail`, `CLOSED` | nothing is put in any more                    | `close`, once                            |
+//! | `head`          | the next position to be taken                  | a consumer that claims it                |
+//! | stamp of a slot | position: vacated, for whoever claims that     | the consumer of the lap before, having read |
+//! | 〃              | position and `FILLED`: for whoever takes it    | the producer of that position, having written |
+//!
+//! # Transitions
+//!
+//! | by            | from → to                                    | when                                         |
+//! |---------------|----------------------------------------------|----------------------------------------------|
+//! | `claim_push`  | `tail`: p → p + 1                            | the slots of p and of the first position that is not reserved are vacated |
+//! | `fill`        | stamp: p → p, `FILLED`                       | the claimer of p has written                 |
+//! | `claim_pop`   | `head`: p → p + 1                            | the slot of p is filled                      |
+//! | `vacate`      | stamp: p, `FILLED` → p + a lap               | the claimer of p has read                    |
+//! | `reserve`     | `RESERVED` + 1                               | the slot of the first position that is not reserved is vacated |
+//! | `claim_reserved` | `tail`: p → p + 1, `RESERVED` − 1         | by who reserved                              |
+//! | `replace`     | `head`: p → p + 1, then `tail`: p → p + 1    | full; the slot changes hands unpublished, so nobody comes in between |
+//!
+//! # Edges
+//!
+//! * **filled**: the `Release` that publishes a filled slot pairs with the `Acquire` that finds it so. What the
+//!   producer did, the consumer of that item sees.
+//! * **vacated**: the same from the consumer to the producer of the next lap, which may then overwrite.
+//! * **ends**: a claim changes an index, a refusal looks at the other: with a full fence in each refusal, of two
+//!   threads that each claimed and then were refused at the other end, one has seen the other's claim.
+//! * **announcement**: who is about to sleep says so elsewhere, then looks at the stamp once more; who publishes
+//!   changes the stamp, then looks whether somebody sleeps. By store: `heavy_fence` and `light_fence` between the two.
+//!   By swap: both looks at the stamp are modifications, `AcqRel`, and the later one sees the earlier.
+//!
+//! The indices carry no data: claims are relaxed.
+//!
+//! # Progress
+//!
+//! A claim retries only because another took effect. A peer that sleeps between its claim and its publication holds up
+//! whoever needs that slot, and nobody else.
+//!
+//! # Checked by
+//!
+//! `tests/loom/tests/models/ring.rs`, and all small programs against a sequential queue in `linear.rs` beside it.
+
+use super::laps::{CLOSED, FILLED, Laps, ONE_RESERVED, POSITION, RESERVED, before};
+use crate::sync::{
+    asymmetric::{self, Sleep, light_fence},
+    atomic::{
+        AtomicU64,
+        Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst},
+        fence,
+    },
+    cell::UnsafeCell,
+};
+use core::mem::MaybeUninit;
+use crossbeam_utils::CachePadded;
+
+/// Why a claim was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// Full, or empty.
+    No,
+    /// Closed; for a consumer also: and empty, for good.
+    Closed,
+    /// A peer is in the middle of its own operation on the slot.
+    Busy,
+}
+
+/// A position that the caller has claimed and must fill or vacate.
+#[derive(Debug)]
+#[must_use = "all others wait for the slot"]
+pub(crate) struct Ticket(u64);
+
+/// Positions in a row that the caller has claimed.
+#[derive(Debug)]
+#[must_use = "all others wait for the slots"]
+pub(crate) struct Tickets {
+    next: u64,
+    left: usize,
+}
+
+impl Tickets {
+    pub(crate) fn len(&self) -> usize {
+        self.left
+    }
+}
+
+/// Which end somebody waits at, and for what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// To put something in.
+    Tail,
+    /// To put something in where a place is reserved for it.
+    Reserved,
+    /// To take something out.
+    Head,
+}
+
+struct Slot<T> {
+    stamp: AtomicU64,
+    item: UnsafeCell<MaybeUninit<T>>,
+}
+
+pub(crate) struct Ring<T> {
+    slots: Box<[Slot<T>]>,
+    laps: Laps,
+    tail: CachePadded<AtomicU64>,
+    head: CachePadded<AtomicU64>,
+}
+
+// SAFETY: the ring owns its items.
+unsafe impl<T: Send> Send for Ring<T> {}
+// SAFETY: items move in and out by shared reference, and are not looked at inside.
+unsafe impl<T: Send> Sync for Ring<T> {}
+
+impl<T> Ring<T> {
+    /// `None` if there is not that much memory, or no capacity.
+    #[track_caller]
+    pub(crate) fn new(capacity: usize) -> Option<Self> {
+        let laps = Laps::new(capacity)?;
+        let mut slots = Vec::new();
+        slots.try_reserve_exact(capacity).ok()?;
+        let mut position = 0;
+        slots.resize_with(capacity, || {
+            let stamp = AtomicU64::new(position);
+            position = laps.next(position);
+            Slot { stamp, item: UnsafeCell::new(MaybeUninit::uninit()) }
+        });
+        Some(Self {
+            slots: slots.into_boxed_slice(),
+            laps,
+            tail: CachePadded::new(AtomicU64::new(0)),
+            head: CachePadded::new(AtomicU64::new(0)),
+        })
+    }
+
+    pub(crate) fn capacity(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Claims the position at the tail.
+    #[inline]
+    pub(crate) fn claim_push(&self) -> Result<Ticket, Refusal> {
+        let mut tail = self.tail.load(Relaxed);
+        // With a flag or a reservation in `tail` it takes a longer look.
+        while tail & !POSITION == 0 {
+            // Acquire: vacated, by the consumer of the lap before.
+            if self.slot(tail).stamp.load(Acquire) != tail {
+                break;
+            }
+            // Relaxed: a place in line; the stamp carries the data.
+            match self.tail.compare_exchange_weak(tail, self.laps.next(tail), Relaxed, Relaxed) {
+                Ok(_) => return Ok(Ticket(tail)),
+                Err(now) => tail = now,
+            }
+        }
+        self.claim_push_slow()
+    }
+
+    #[cold]
+    fn claim_push_slow(&self) -> Result<Ticket, Refusal> {
+        let tail = self.change_tail(|tail| self.laps.next(tail))?;
+        Ok(Ticket(tail & POSITION))
+    }
+
+    /// Reserves a position, to be claimed by [`claim_reserved`](Self::claim_reserved) or given up.
+    ///
+    /// # Panics
+    ///
+    /// If more are reserved than can be counted.
+    pub(crate) fn reserve(&self) -> Result<(), Refusal> {
+        self.change_tail(reserve_one).map(|_| ())
+    }
+
+    /// Makes the change to `tail` if a position is left that is neither filled nor reserved. The value before.
+    fn change_tail(&self, change: impl Fn(u64) -> u64) -> Result<u64, Refusal> {
+        let mut tail = self.tail.load(Relaxed);
+        loop {
+            if tail & CLOSED != 0 {
+                return Err(Refusal::Closed);
+            }
+            if self.has_room(tail) {
+                // Relaxed: as in `claim_push`.
+                match self.tail.compare_exchange_weak(tail, change(tail), Relaxed, Relaxed) {
+                    Ok(_) => return Ok(tail),
+                    Err(now) => tail = now,
+                }
+                continue;
+            }
+            // SeqCst: ends, against the fence in `refused_pop`.
+            fence(SeqCst);
+            if !before(self.laps.end(tail), self.head.load(Relaxed).wrapping_add(self.laps.one())) {
+                return Err(Refusal::No);
+            }
+            let now = self.tail.load(Relaxed);
+            if now == tail && !self.has_room(tail) {
+                return Err(Refusal::Busy);
+            }
+            tail = now;
+        }
+    }
+
+    /// Whether the first position is vacated, and the first that is not reserved.
+    fn has_room(&self, tail: u64) -> bool {
+        let (position, end) = (tail & POSITION, self.laps.end(tail));
+        // Acquire: vacated, by the consumer of the lap before. The other slot is not touched.
+        self.slot(position).stamp.load(Acquire) == position
+            && (end == position || self.slot(end).stamp.load(Relaxed) == end)
+    }
+
+    /// Claims the position at the tail for somebody who has reserved one.
+    pub(crate) fn claim_reserved(&self) -> Result<Ticket, Refusal> {
+        let mut tail = self.tail.load(Relaxed);
+        loop {
+            if tail & CLOSED != 0 {
+                return Err(Refusal::Closed);
+            }
+            let position = tail & POSITION;
+            // Acquire: vacated, as in `claim_push`.
+            if self.slot(position).stamp.load(Acquire) != position {
+                let now = self.tail.load(Relaxed);
+                if now == tail {
+                    return Err(Refusal::Busy);
+                }
+                tail = now;
+                continue;
+            }
+            let filled = self.laps.next(tail) - ONE_RESERVED;
+            // Relaxed: as in `claim_push`.
+            match self.tail.compare_exchange_weak(tail, filled, Relaxed, Relaxed) {
+                Ok(_) => return Ok(Ticket(position)),
+                Err(now) => tail = now,
+            }
+        }
+    }
+
+    /// Gives a reservation up. The caller wakes who may want it.
+    pub(crate) fn give_up(&self) {
+        // Relaxed: a number; who waits for it is told under the list's lock.
+        self.tail.fetch_sub(ONE_RESERVED, Relaxed);
+    }
+
+    /// Reserves a position although there is none left, if there is an item to be displaced for it.
+    /// `Busy` if something has changed meanwhile.
+    pub(crate) fn reserve_beyond(&self) -> Result<(), Refusal> {
+        let tail = self.tail.load(Relaxed);
+        if tail & CLOSED != 0 {
+            return Err(Refusal::Closed);
+        }
+        if self.head.load(Relaxed) == tail & POSITION {
+            return Err(Refusal::No);
+        }
+        // Relaxed: as in `claim_push`.
+        self.tail
+            .compare_exchange(tail, reserve_one(tail), Relaxed, Relaxed)
+            .map_or(Err(Refusal::Busy), |_| Ok(()))
+    }
+
+    /// Claims the oldest item if more is filled or reserved than there is room for. `Ok(None)` if not.
+    pub(crate) fn claim_displaced(&self) -> Result<Option<Ticket>, Refusal> {
+        loop {
+            let head = self.head.load(Relaxed);
+            let tail = self.tail.load(Relaxed);
+            if !before(head.wrapping_add(self.laps.one()), self.laps.end(tail)) || head == tail & POSITION {
+                return Ok(None);
+            }
+            // Acquire: filled, by the producer of this position.
+            if self.slot(head).stamp.load(Acquire) != head | FILLED {
+                if self.head.load(Relaxed) == head {
+                    return Err(Refusal::Busy);
+                }
+                continue;
+            }
+            // Relaxed: as in `claim_push`.
+            if self.head.compare_exchange(head, self.laps.next(head), Relaxed, Relaxed).is_ok() {
+                return Ok(Some(Ticket(head)));
+            }
+        }
+    }
+
+    /// Claims the position at the head.
+    #[inline]
+    pub(crate) fn claim_pop(&self) -> Result<Ticket, Refusal> {
+        let mut head = self.head.load(Relaxed);
+        loop {
+            // Acquire: filled, by the producer of this position.
+            if self.slot(head).stamp.load(Acquire) == head | FILLED {
+                // Relaxed: as in `claim_push`.
+                match self.head.compare_exchange_weak(head, self.laps.next(head), Relaxed, Relaxed) {
+                    Ok(_) => return Ok(Ticket(head)),
+                    Err(now) => head = now,
+                }
+            } else {
+                head = self.refused_pop(head)?;
+            }
+        }
+    }
+
+    /// Why nothing is to be had at `head`, or where to look next.
+    #[cold]
+    fn refused_pop(&self, head: u64) -> Result<u64, Refusal> {
+        // SeqCst: ends, against the fence in `change_tail`.
+        fence(SeqCst);
+        let tail = self.tail.load(Relaxed);
+        if tail & POSITION == head {
+            return Err(if tail & CLOSED == 0 { Refusal::No } else { Refusal::Closed });
+        }
+        let now = self.head.load(Relaxed);
+        if now == head && self.slot(head).stamp.load(Relaxed) != head | FILLED {
+            return Err(Refusal::Busy);
+        }
+        Ok(now)
+    }
+
+    /// Claims at most `most` positions at the tail, as many as are vacated in a row.
+    pub(crate) fn claim_push_many(&self, most: usize) -> Result<Tickets, Refusal> {
+        loop {
+            let tail = self.tail.load(Relaxed);
+            let ready = if tail & !POSITION == 0 { self.run(tail, most, 0) } else { 0 };
+            if ready < 2 {
+                return self.claim_push().map(|Ticket(next)| Tickets { next, left: 1 });
+            }
+            let beyond = self.laps.after(tail, ready as u64);
+            // Relaxed: as in `claim_push`. A slot that was vacated stays so until `tail` passes it.
+            if self.tail.compare_exchange_weak(tail, beyond, Relaxed, Relaxed).is_ok() {
+                return Ok(Tickets { next: tail, left: ready });
+            }
+        }
+    }
+
+    /// Claims at most `most` positions at the head, as many as are filled in a row.
+    pub(crate) fn claim_pop_many(&self, most: usize) -> Result<Tickets, Refusal> {
+        loop {
+            let head = self.head.load(Relaxed);
+            let ready = self.run(head, most, FILLED);
+            if ready < 2 {
+                return self.claim_pop().map(|Ticket(next)| Tickets { next, left: 1 });
+            }
+            let beyond = self.laps.after(head, ready as u64);
+            // Relaxed: as in `claim_push_many`.
+            if self.head.compare_exchange_weak(head, beyond, Relaxed, Relaxed).is_ok() {
+                return Ok(Tickets { next: head, left: ready });
+            }
+        }
+    }
+
+    /// How many slots in a row have the mark of their positions from this one on.
+    fn run(&self, from: u64, most: usize, mark: u64) -> usize {
+        let mut position = from;
+        let mut ready = 0;
+        // Acquire: filled or vacated, by whoever had the slot before.
+        while ready < most.min(self.capacity())
+            && self.slot(position).stamp.load(Acquire) == position | mark
+        {
+            position = self.laps.next(position);
+            ready += 1;
+        }
+        ready
+    }
+
+    /// Puts the item in.
+    #[inline]
+    pub(crate) fn fill(&self, Ticket(position): Ticket, item: T) {
+        let slot = self.slot(position);
+        // SAFETY: the claim makes the slot the caller's until it is published.
+        slot.item.get_mut().with(|to| unsafe { (*to).write(item); });
+        publish(&slot.stamp, position | FILLED);
+    }
+
+    /// Takes the item out.
+    #[inline]
+    pub(crate) fn vacate(&self, Ticket(position): Ticket) -> T {
+        let slot = self.slot(position);
+        // SAFETY: as in `fill`; and its producer has filled it.
+        let item = slot.item.get_mut().with(|from| unsafe { (*from).assume_init_read() });
+        publish(&slot.stamp, position.wrapping_add(self.laps.one()));
+        item
+    }
+
+    /// The first of several, and leaves the rest in `tickets`.
+    #[inline]
+    pub(crate) fn first(&self, tickets: &mut Tickets) -> Option<Ticket> {
+        tickets.left = tickets.left.checked_sub(1)?;
+        let first = tickets.next;
+        tickets.next = self.laps.next(first);
+        Some(Ticket(first))
+    }
+
+    /// No more is put in. Whether this did it. The caller wakes everybody.
+    pub(crate) fn close(&self) -> bool {
+        // Relaxed: who sleeps is told under the list's lock.
+        self.tail.fetch_or(CLOSED, Relaxed) & CLOSED == 0
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.tail.load(Relaxed) & CLOSED != 0
+    }
+
+    /// How many items there are, counting those that are being put in.
+    pub(crate) fn len(&self) -> usize {
+        // The head first: what is read later only makes it more, and the capacity bounds it.
+        let head = self.head.load(Relaxed);
+        let len = self.laps.distance(head, self.tail.load(Relaxed) & POSITION);
+        usize::try_from(len).unwrap_or(usize::MAX).min(self.capacity())
+    }
+
+    /// Whether nothing more can be put in now.
+    pub(crate) fn is_full(&self) -> bool {
+        let head = self.head.load(Relaxed);
+        !before(self.laps.end(self.tail.load(Relaxed)), head.wrapping_add(self.laps.one()))
+    }
+
+    /// Whether it is worth trying at this end: a guess, with plain loads.
+    #[inline]
+    pub(crate) fn looks_ready(&self, end: End) -> bool {
+        self.look_again(end, Sleep::Fenced)
+    }
+
+    /// The last look of who has said that it is going to sleep: whether it must try again instead.
+    pub(crate) fn look_again(&self, end: End, sleep: Sleep) -> bool {
+        let tail = self.tail.load(Relaxed);
+        let ready = |position, mark| !before(self.look(position, sleep), position | mark);
+        let position = tail & POSITION;
+        match end {
+            End::Head => {
+                let head = self.head.load(Relaxed);
+                // Closed, but not empty: a producer is in the middle of putting the last in.
+                (tail & CLOSED != 0 && position == head) || ready(head, FILLED)
+            }
+            _ if tail & CLOSED != 0 => true,
+            End::Reserved => ready(position, 0),
+            End::Tail => {
+                let end = self.laps.end(tail);
+                ready(position, 0) && (end == position || ready(end, 0))
+            }
+        }
+    }
+
+    fn look(&self, position: u64, sleep: Sleep) -> u64 {
+        let stamp = &self.slot(position).stamp;
+        if sleep == Sleep::Fenced {
+            stamp.load(Relaxed)
+        } else {
+            // AcqRel: announcement, to the swap that publishes.
+            stamp.fetch_or(0, AcqRel)
+        }
+    }
+
+    #[inline]
+    fn slot(&self, position: u64) -> &Slot<T> {
+        let index = self.laps.index(position);
+        debug_assert!(index < self.slots.len());
+        // SAFETY: the index of a position is below the capacity.
+        unsafe { self.slots.get_unchecked(index) }
+    }
+}
+
+/// Hands a slot over.
+#[inline]
+fn publish(stamp: &AtomicU64, turn: u64) {
+    if asymmetric::releases_by_store() {
+        // Release: filled or vacated, to whoever claims the slot next.
+        stamp.store(turn, Release);
+        // SeqCst: announcement, against the `heavy_fence` of who goes to sleep.
+        light_fence();
+    } else {
+        // AcqRel: filled or vacated, as above; and announcement, from the last look of who goes to sleep.
+        stamp.swap(turn, AcqRel);
+        asymmetric::released_by_swap();
+    }
+}
+
+/// A `tail` with one position more reserved.
+fn reserve_one(tail: u64) -> u64 {
+    assert!(tail & RESERVED != RESERVED, "more than 32,767 permits of a queue are outstanding");
+    tail + ONE_RESERVED
+}
+
+impl<T> Drop for Ring<T> {
+    fn drop(&mut self) {
+        /// Goes on if dropping an item unwinds.
+        struct Rest<'a, T>(&'a Ring<T>);
+        impl<T> Drop for Rest<'_, T> {
+            fn drop(&mut self) {
+                while let Ok(ticket) = self.0.claim_pop() {
+                    let rest = Rest(self.0);
+                    drop(self.0.vacate(ticket));
+                    core::mem::forget(rest);
+                }
+            }
+        }
+        if core::mem::needs_drop::<T>() {
+            drop(Rest(self));
+        }
+    }
+}
