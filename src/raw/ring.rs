@@ -39,11 +39,14 @@
 //! * **vacated**: the same from the consumer to the producer of the next lap, which may then overwrite.
 //! * **ends**: a claim changes an index, a refusal looks at the other: with a full fence in each refusal, of two
 //!   threads that each claimed and then were refused at the other end, one has seen the other's claim.
-//! * **announcement**: who is about to sleep says so elsewhere, then looks at the stamp once more; who publishes
-//!   changes the stamp, then looks whether somebody sleeps. By store: `heavy_fence` and `light_fence` between the two.
-//!   By swap: both looks at the stamp are modifications, `AcqRel`, and the later one sees the earlier.
+//! * **queue up**: who is about to sleep says so elsewhere, then modifies the other end's index without changing it.
+//!   A claim that comes later acquires from that, and its publisher sees that somebody sleeps; one that came before is
+//!   seen by the index. So nobody needs a fence unless a peer is in between:
+//! * **announcement**: then the sleeper looks at the stamp as well; who publishes changes the stamp, then looks whether
+//!   somebody sleeps. By store: `heavy_fence` and `light_fence` between the two. By swap: both looks at the stamp are
+//!   modifications, `AcqRel`, and the later one sees the earlier.
 //!
-//! The indices carry no data: claims are relaxed.
+//! The indices carry no data of the users': that passes by the stamps.
 //!
 //! # Progress
 //!
@@ -108,6 +111,17 @@ pub(crate) enum End {
     Head,
 }
 
+/// What who is going to sleep has seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Look {
+    /// It is worth trying.
+    Ready,
+    /// It may sleep until it is told.
+    Sleep,
+    /// It may sleep for a short time.
+    Doze,
+}
+
 struct Slot<T> {
     stamp: AtomicU64,
     item: UnsafeCell<MaybeUninit<T>>,
@@ -160,8 +174,8 @@ impl<T> Ring<T> {
             if self.slot(tail).stamp.load(Acquire) != tail {
                 break;
             }
-            // Relaxed: a place in line; the stamp carries the data.
-            match self.tail.compare_exchange_weak(tail, self.laps.next(tail), Relaxed, Relaxed) {
+            // Acquire: queue up, from who went to sleep before. No data passes here: the stamp carries it.
+            match self.tail.compare_exchange_weak(tail, self.laps.next(tail), Acquire, Relaxed) {
                 Ok(_) => return Ok(Ticket(tail)),
                 Err(now) => tail = now,
             }
@@ -192,8 +206,8 @@ impl<T> Ring<T> {
                 return Err(Refusal::Closed);
             }
             if self.has_room(tail) {
-                // Relaxed: as in `claim_push`.
-                match self.tail.compare_exchange_weak(tail, change(tail), Relaxed, Relaxed) {
+                // Acquire: queue up, as in `claim_push`.
+                match self.tail.compare_exchange_weak(tail, change(tail), Acquire, Relaxed) {
                     Ok(_) => return Ok(tail),
                     Err(now) => tail = now,
                 }
@@ -238,8 +252,8 @@ impl<T> Ring<T> {
                 continue;
             }
             let filled = self.laps.next(tail) - ONE_RESERVED;
-            // Relaxed: as in `claim_push`.
-            match self.tail.compare_exchange_weak(tail, filled, Relaxed, Relaxed) {
+            // Acquire: queue up, as in `claim_push`.
+            match self.tail.compare_exchange_weak(tail, filled, Acquire, Relaxed) {
                 Ok(_) => return Ok(Ticket(position)),
                 Err(now) => tail = now,
             }
@@ -283,8 +297,8 @@ impl<T> Ring<T> {
                 }
                 continue;
             }
-            // Relaxed: as in `claim_push`.
-            if self.head.compare_exchange(head, self.laps.next(head), Relaxed, Relaxed).is_ok() {
+            // Acquire: queue up, as in `claim_push`.
+            if self.head.compare_exchange(head, self.laps.next(head), Acquire, Relaxed).is_ok() {
                 return Ok(Some(Ticket(head)));
             }
         }
@@ -297,8 +311,8 @@ impl<T> Ring<T> {
         loop {
             // Acquire: filled, by the producer of this position.
             if self.slot(head).stamp.load(Acquire) == head | FILLED {
-                // Relaxed: as in `claim_push`.
-                match self.head.compare_exchange_weak(head, self.laps.next(head), Relaxed, Relaxed) {
+                // Acquire: queue up, as in `claim_push`.
+                match self.head.compare_exchange_weak(head, self.laps.next(head), Acquire, Relaxed) {
                     Ok(_) => return Ok(Ticket(head)),
                     Err(now) => head = now,
                 }
@@ -333,8 +347,8 @@ impl<T> Ring<T> {
                 return self.claim_push().map(|Ticket(next)| Tickets { next, left: 1 });
             }
             let beyond = self.laps.after(tail, ready as u64);
-            // Relaxed: as in `claim_push`. A slot that was vacated stays so until `tail` passes it.
-            if self.tail.compare_exchange_weak(tail, beyond, Relaxed, Relaxed).is_ok() {
+            // Acquire: queue up, as in `claim_push`. A slot that was vacated stays so until `tail` passes it.
+            if self.tail.compare_exchange_weak(tail, beyond, Acquire, Relaxed).is_ok() {
                 return Ok(Tickets { next: tail, left: ready });
             }
         }
@@ -349,8 +363,8 @@ impl<T> Ring<T> {
                 return self.claim_pop().map(|Ticket(next)| Tickets { next, left: 1 });
             }
             let beyond = self.laps.after(head, ready as u64);
-            // Relaxed: as in `claim_push_many`.
-            if self.head.compare_exchange_weak(head, beyond, Relaxed, Relaxed).is_ok() {
+            // Acquire: queue up, as in `claim_push_many`.
+            if self.head.compare_exchange_weak(head, beyond, Acquire, Relaxed).is_ok() {
                 return Ok(Tickets { next: head, left: ready });
             }
         }
@@ -422,16 +436,15 @@ impl<T> Ring<T> {
         !before(self.laps.end(self.tail.load(Relaxed)), head.wrapping_add(self.laps.one()))
     }
 
-    /// Whether it is worth trying at this end: a guess, with plain loads.
+    /// Whether it is worth trying at this end: plain loads, for a guess or behind a lock.
     #[inline]
     pub(crate) fn looks_ready(&self, end: End) -> bool {
-        self.look_again(end, Sleep::Fenced)
+        self.is_ready(end, |stamp| stamp.load(Relaxed))
     }
 
-    /// The last look of who has said that it is going to sleep: whether it must try again instead.
-    pub(crate) fn look_again(&self, end: End, sleep: Sleep) -> bool {
+    fn is_ready(&self, end: End, look: impl Fn(&AtomicU64) -> u64) -> bool {
         let tail = self.tail.load(Relaxed);
-        let ready = |position, mark| !before(self.look(position, sleep), position | mark);
+        let ready = |position, mark| !before(look(&self.slot(position).stamp), position | mark);
         let position = tail & POSITION;
         match end {
             End::Head => {
@@ -448,13 +461,49 @@ impl<T> Ring<T> {
         }
     }
 
-    fn look(&self, position: u64, sleep: Sleep) -> u64 {
-        let stamp = &self.slot(position).stamp;
-        if sleep == Sleep::Fenced {
-            stamp.load(Relaxed)
-        } else {
-            // AcqRel: announcement, to the swap that publishes.
-            stamp.fetch_or(0, AcqRel)
+    /// The last look of who has said that it is going to sleep: whether it must try again instead. If not, whoever
+    /// publishes at this end after it sees what was said.
+    pub(crate) fn look_again(&self, end: End) -> Look {
+        let settled = match end {
+            // AcqRel: queue up, to the claim that is next; and from those before, which this sees.
+            End::Head => {
+                let tail = self.tail.fetch_or(0, AcqRel);
+                tail & CLOSED == 0 && tail & POSITION == self.head.load(Relaxed)
+            }
+            // AcqRel: queue up, likewise.
+            End::Tail => {
+                let head = self.head.fetch_or(0, AcqRel);
+                let tail = self.tail.load(Relaxed);
+                tail & CLOSED == 0 && !before(self.laps.end(tail), head.wrapping_add(self.laps.one()))
+            }
+            End::Reserved => false,
+        };
+        if settled {
+            return Look::Sleep;
+        }
+        if self.looks_ready(end) {
+            return Look::Ready;
+        }
+        self.look_at_peer(end)
+    }
+
+    /// A peer has claimed the slot. It may look for sleepers as soon as it has published.
+    #[cold]
+    fn look_at_peer(&self, end: End) -> Look {
+        // SeqCst: announcement, against the `light_fence` of who publishes by store.
+        let sleep = asymmetric::heavy_fence();
+        let ready = self.is_ready(end, |stamp| {
+            if sleep == Sleep::Fenced {
+                stamp.load(Relaxed)
+            } else {
+                // AcqRel: announcement, to the swap that publishes.
+                stamp.fetch_or(0, AcqRel)
+            }
+        });
+        match (ready, sleep) {
+            (true, _) => Look::Ready,
+            (false, Sleep::Short) => Look::Doze,
+            (false, _) => Look::Sleep,
         }
     }
 

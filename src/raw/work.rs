@@ -12,28 +12,27 @@
 //!
 //! | word or line | value                                     | who may change it                                 |
 //! |--------------|-------------------------------------------|---------------------------------------------------|
-//! | `waiting`    | how many stand in line                    | under the list's lock, with the line              |
+//! | `call`       | 1: who publishes has somebody to tell; 0: nobody waits, or one is awake and will look | under the list's lock |
 //! | a `Waits`    | wants an item, or room; nudged or not     | nudged by who publishes or leaves; not, by itself |
 //! | a `Watches`  | wants an answer: told as soon as anything is published | granted by who publishes             |
+//! | `nudged`     | one of those who wait has been told, and has not looked since | with the above, under the list's lock |
 //!
 //! # Transitions
 //!
 //! | by         | what                                     | when                                              |
 //! |------------|------------------------------------------|---------------------------------------------------|
-//! | `notify`   | nudges the first, unless one is nudged; grants all who watch | after each publication, if `waiting` |
+//! | `notify`   | nudges the first, unless one is nudged; grants all who watch | after each publication, if `call` |
 //! | `enter`    | a place in line; then the last look      | it spun in vain                                   |
-//! | `again`    | nudged → not, at its place; then a look  | nudged, and there was nothing for it              |
-//! | `leave`    | out of the line; nudges the first if there is more | it has what it wanted, or gives up      |
+//! | `again`    | nudged → not, at its place; then the last look | nudged, and there was nothing for it        |
+//! | `leave`    | out of the line; if it was nudged, a last look for the others | it has what it wanted, or gives up |
 //! | `close`    | nudges all, at both ends                 | once                                              |
 //!
 //! # Edges
 //!
-//! * **announcement**, of the [ring](super::ring): who enters raises `waiting`, then looks at the stamp; who publishes
-//!   changes the stamp, then looks at `waiting`.
-//! * The list's lock: who publishes while another is nudged leaves it at that. The one that is nudged takes the lock
-//!   before it sleeps or leaves, and looks again then; it sees what was published before the other had the lock.
+//! * **queue up** and **announcement**, of the [ring](super::ring): who enters, or is not nudged any more, raises `call`,
+//!   then takes its last look; who publishes, looks at `call` after that.
 //!
-//! `waiting` is changed under the lock only, and relaxed.
+//! `call` is changed under the lock only, and relaxed.
 //!
 //! # Progress
 //!
@@ -45,11 +44,10 @@
 //! `tests/loom/tests/models/queue.rs`, with both ways of publishing.
 
 use super::{
-    ring::{End, Refusal, Ring},
+    ring::{End, Look, Refusal, Ring},
     wait_list::{Line, Told, Turn, WaitList, Waiter, Wakes},
 };
 use crate::sync::{
-    asymmetric::{self, Sleep},
     atomic::{AtomicUsize, Ordering::Relaxed},
     park::drop_waker,
     spin::Spin,
@@ -81,44 +79,56 @@ pub(crate) enum InVain {
 #[derive(Debug)]
 struct Side {
     /// Read by each operation at the other end, and written only when somebody comes to wait: a line of its own.
-    waiting: CachePadded<AtomicUsize>,
-    list: CachePadded<WaitList<Watchers, Role>>,
+    call: CachePadded<AtomicUsize>,
+    list: CachePadded<WaitList<Those, Role>>,
 }
 
-/// How many in the line watch.
+/// Of those in the line.
 #[derive(Debug)]
-struct Watchers(usize);
+struct Those {
+    /// How many watch.
+    watching: usize,
+    /// How many wait and have been told.
+    nudged: usize,
+}
 
-type Queued = Line<Watchers, Role>;
+type Queued = Line<Those, Role>;
 
 impl Side {
     #[track_caller]
     fn new() -> Self {
         Self {
-            waiting: CachePadded::new(AtomicUsize::new(0)),
-            list: CachePadded::new(WaitList::new(Watchers(0))),
+            call: CachePadded::new(AtomicUsize::new(0)),
+            list: CachePadded::new(WaitList::new(Those { watching: 0, nudged: 0 })),
         }
     }
 
     /// Tells all who watch, and the first of those who wait, unless one of them has been told and has not looked
     /// yet. Whether there was no room for all wake-ups.
     fn tell(&self, line: &mut Queued, wakes: &mut Wakes) -> bool {
-        let mut found = false;
-        line.serve(wakes, |watchers, role, nudged| {
+        let more = line.serve(wakes, |those, role, _| {
             if *role == Role::Watches {
-                watchers.0 -= 1;
-                // Relaxed: under the lock.
-                self.waiting.fetch_sub(1, Relaxed);
+                those.watching -= 1;
                 Turn::Grant
-            } else if !found {
-                found = true;
-                if nudged { Turn::Skip } else { Turn::Nudge }
-            } else if watchers.0 == 0 {
+            } else if those.nudged == 0 {
+                those.nudged = 1;
+                Turn::Nudge
+            } else if those.watching == 0 {
                 Turn::Stop
             } else {
                 Turn::Skip
             }
-        })
+        });
+        self.set_call(line);
+        more
+    }
+
+    /// Sets `call` to what the line says.
+    fn set_call(&self, line: &Queued) {
+        let waiting = line.len() - line.state.watching;
+        let call = line.state.watching > 0 || (waiting > 0 && line.state.nudged == 0);
+        // Relaxed: under the lock; those who miss it are seen by the last look.
+        self.call.swap(usize::from(call), Relaxed);
     }
 }
 
@@ -146,7 +156,7 @@ impl<T> Work<T> {
     /// Tells whoever waits at this end that something was published there.
     #[inline]
     pub(crate) fn notify(&self, end: End) {
-        if self.side(end).waiting.load(Relaxed) != 0 {
+        if self.side(end).call.load(Relaxed) != 0 {
             self.notify_slow(end);
         }
     }
@@ -165,7 +175,13 @@ impl<T> Work<T> {
             for end in [End::Tail, End::Head] {
                 let side = self.side(end);
                 while side.list.with(|line, wakes| {
-                    line.serve(wakes, |_, _, nudged| if nudged { Turn::Skip } else { Turn::Nudge })
+                    line.serve(wakes, |those, role, nudged| {
+                        if nudged {
+                            return Turn::Skip;
+                        }
+                        those.nudged += usize::from(*role == Role::Waits);
+                        Turn::Nudge
+                    })
                 }) {}
             }
         }
@@ -174,7 +190,7 @@ impl<T> Work<T> {
 
     /// How many wait for an item.
     pub(crate) fn idle(&self) -> usize {
-        self.to_pop.list.with(|line, _| line.len() - line.state.0)
+        self.to_pop.list.with(|line, _| line.len() - line.state.watching)
     }
 
     /// Tries until the answer is exact: waits only for a peer that is in the middle of its own operation.
@@ -200,11 +216,13 @@ impl<T> Work<T> {
             if !spin.once() {
                 let waiter = pin!(Waiter::new(Role::Watches));
                 let waiter = waiter.as_ref();
-                let sleep = self.enter(end, waiter, Role::Watches, None);
-                let until = || time::earlier(None, sleep == Sleep::Short);
-                while !self.ring.look_again(end, sleep)
-                    && waiter.sleep(Spin::spent(), until()) == Told::Nothing
-                {}
+                self.enter(end, waiter, Role::Watches, None);
+                loop {
+                    let look = self.ring.look_again(end);
+                    if look == Look::Ready || waiter.sleep(Spin::spent(), until(look, None)) != Told::Nothing {
+                        break;
+                    }
+                }
                 self.leave(end, waiter.get_ref(), Role::Watches);
                 return;
             }
@@ -245,20 +263,15 @@ impl<T> Work<T> {
         }
         let waiter = pin!(Waiter::new(Role::Waits));
         let waiter = waiter.as_ref();
-        let sleep = self.enter(end, waiter, Role::Waits, None);
+        self.enter(end, waiter, Role::Waits, None);
         let result = loop {
-            if self.ring.look_again(end, sleep) {
-                match attempt(&self.ring) {
-                    Ok(got) => break Ok(got),
-                    Err(Refusal::Closed) => break Err(InVain::Closed),
-                    Err(_) => continue,
+            let look = self.ring.look_again(end);
+            if look != Look::Ready {
+                let told = waiter.sleep(Spin::spent(), until(look, deadline));
+                if told == Told::Nothing && time::passed(deadline) {
+                    break Err(InVain::TooLate);
                 }
             }
-            let until = time::earlier(deadline, sleep == Sleep::Short);
-            if waiter.sleep(Spin::spent(), until) == Told::Nothing && time::passed(deadline) {
-                break Err(InVain::TooLate);
-            }
-            // While it is nudged nobody else is: it tries before it changes that.
             match attempt(&self.ring) {
                 Ok(got) => break Ok(got),
                 Err(Refusal::Closed) => break Err(InVain::Closed),
@@ -277,6 +290,7 @@ impl<T> Work<T> {
         waker: &Waker,
         attempt: impl Fn(&Ring<T>) -> Result<R, Refusal>,
     ) -> Poll<Result<R, InVain>> {
+        let mut spin = Spin::brief();
         loop {
             match attempt(&self.ring) {
                 Ok(got) => {
@@ -289,16 +303,30 @@ impl<T> Work<T> {
                 }
                 Err(_) => {}
             }
-            let sleep = if *place.queued {
+            if !*place.queued {
+                let mut ready = false;
+                while !ready && spin.once() {
+                    ready = self.ring.looks_ready(end);
+                }
+                if ready {
+                    continue;
+                }
+            }
+            if *place.queued {
                 self.rearm(end, place.waiter.get_ref(), waker);
-                Sleep::Fenced
             } else {
                 let waker = Some(waker.clone());
                 *place.queued = true;
-                self.enter(end, place.waiter, Role::Waits, waker)
-            };
-            if !self.ring.look_again(end, sleep) {
-                return Poll::Pending;
+                self.enter(end, place.waiter, Role::Waits, waker);
+            }
+            match self.ring.look_again(end) {
+                Look::Ready => {}
+                Look::Sleep => return Poll::Pending,
+                Look::Doze => {
+                    // Nobody may tell it: it asks to be polled again.
+                    waker.wake_by_ref();
+                    return Poll::Pending;
+                }
             }
         }
     }
@@ -312,60 +340,67 @@ impl<T> Work<T> {
         }
     }
 
-    /// Stands in line. How to look again, and sleep, after this.
-    fn enter(&self, end: End, waiter: Pin<&Waiter<Role>>, role: Role, waker: Option<Waker>) -> Sleep {
+    /// Stands in line. Whoever does takes a last look before it sleeps.
+    fn enter(&self, end: End, waiter: Pin<&Waiter<Role>>, role: Role, waker: Option<Waker>) {
         let side = self.side(end);
         side.list.with(|line, _| {
             // SAFETY: it is new, and whoever enters leaves before the waiter is gone.
             unsafe { line.push(waiter, waker) };
-            line.state.0 += usize::from(role == Role::Watches);
-            // Relaxed: under the lock; announcement is by the fence and the look that follow.
-            side.waiting.fetch_add(1, Relaxed);
+            line.state.watching += usize::from(role == Role::Watches);
+            side.set_call(line);
         });
-        // SeqCst: announcement, against the `light_fence` of who publishes by store.
-        asymmetric::heavy_fence()
     }
 
-    /// Waits on, at the same place. What was published while it was nudged is seen by the look that follows.
+    /// Waits on, at the same place: it can be told again.
     fn again(&self, end: End, waiter: &Waiter<Role>) {
-        // SAFETY: the caller stands in this list, or is done.
-        let (_, none) = self.side(end).list.with(|line, _| unsafe { line.rearm(waiter, None) });
-        drop_waker(none);
+        drop_waker(self.not_nudged(end, waiter, None));
     }
 
     fn rearm(&self, end: End, waiter: &Waiter<Role>, waker: &Waker) {
         let list = &self.side(end).list;
         // SAFETY: the caller stands in this list.
-        let same = list.with(|line, _| unsafe { line.will_wake(waiter, waker) })
-            && waiter.told() == Told::Nothing;
-        if !same {
-            let new = Some(waker.clone());
-            // SAFETY: as above.
-            let (_, old) = list.with(|line, _| unsafe { line.rearm(waiter, new) });
-            drop_waker(old);
+        let same = list.with(|line, _| unsafe { line.will_wake(waiter, waker) });
+        if !same || waiter.told() != Told::Nothing {
+            drop_waker(self.not_nudged(end, waiter, Some(waker.clone())));
         }
     }
 
-    /// Out of the line. If there is more, the next is told.
+    /// The waker that it had.
+    fn not_nudged(&self, end: End, waiter: &Waiter<Role>, waker: Option<Waker>) -> Option<Waker> {
+        let side = self.side(end);
+        side.list.with(|line, _| {
+            line.state.nudged -= usize::from(waiter.told() == Told::Look);
+            // SAFETY: the caller stands in this list.
+            let (_, old) = unsafe { line.rearm(waiter, waker) };
+            side.set_call(line);
+            old
+        })
+    }
+
+    /// Out of the line. One that was told looks for the others, who were not.
     fn leave(&self, end: End, waiter: &Waiter<Role>, role: Role) {
         let side = self.side(end);
-        let mut more = true;
-        let mut waker = None;
-        while more {
-            more = side.list.with(|line, wakes| {
-                // SAFETY: the caller stands in this list, or in none.
-                let (was, own) = unsafe { line.remove(waiter) };
-                if was {
-                    waker = own;
-                    line.state.0 -= usize::from(role == Role::Watches);
-                    // Relaxed: under the lock.
-                    side.waiting.fetch_sub(1, Relaxed);
-                }
-                !line.is_empty() && self.ring.looks_ready(end) && side.tell(line, wakes)
-            });
-        }
+        let (looks, waker) = side.list.with(|line, _| {
+            let nudged = role == Role::Waits && waiter.told() == Told::Look;
+            // SAFETY: the caller stands in this list, or in none.
+            let (was, waker) = unsafe { line.remove(waiter) };
+            if was {
+                line.state.watching -= usize::from(role == Role::Watches);
+                line.state.nudged -= usize::from(nudged);
+                side.set_call(line);
+            }
+            (nudged && !line.is_empty(), waker)
+        });
         drop_waker(waker);
+        if looks && self.ring.look_again(end) != Look::Sleep {
+            self.notify_slow(end);
+        }
     }
+}
+
+/// How long to sleep.
+fn until(look: Look, deadline: Option<Instant>) -> Option<Instant> {
+    time::earlier(deadline, look == Look::Doze)
 }
 
 /// A future's place in a line.
