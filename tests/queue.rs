@@ -195,10 +195,7 @@ fn batches() {
     assert_eq!(out[4..], [3, 4, 5, 6, 7]);
     assert_eq!(queue.try_pop_batch(&mut out, 1), Err(TryPopError::Empty));
     assert_eq!(queue.pop_batch(&mut out, 0), 0);
-    assert_eq!(
-        queue.pop_batch_for(&mut out, 1, Duration::ZERO),
-        Err(PopTimeoutError::Timeout)
-    );
+    assert_eq!(queue.pop_batch_for(&mut out, 1, Duration::ZERO), Err(PopTimeoutError::Timeout));
 }
 
 /// What was put in by `producers`, taken out by `consumers`: a checksum, and each producer's order.
@@ -247,13 +244,15 @@ fn soak(capacity: usize, producers: u64, consumers: usize, each: u64, tasks: boo
     });
     for taken in &taken {
         for nth in 0..producers {
-            let own: Vec<u64> = taken.iter().filter(|item| item.0 == nth).map(|item| item.1).collect();
+            let own: Vec<u64> =
+                taken.iter().filter(|item| item.0 == nth).map(|item| item.1).collect();
             assert!(own.is_sorted(), "a producer's items out of order");
         }
     }
     let mut all: Vec<_> = taken.concat();
     all.sort_unstable();
-    let expected: Vec<_> = (0..producers).flat_map(|nth| (0..each).map(move |n| (nth, n))).collect();
+    let expected: Vec<_> =
+        (0..producers).flat_map(|nth| (0..each).map(move |n| (nth, n))).collect();
     assert_eq!(all, expected);
 }
 

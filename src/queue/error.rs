@@ -48,7 +48,7 @@ pub enum PushTimeoutError<T> {
 /// [`WorkQueue::force_push`](super::WorkQueue::force_push) could not put the item in.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum ForcePushError<T> {
-    /// All places are reserved, so there is nothing to displace.
+    /// All places are reserved, or being given to other forced pushes: there is nothing left to displace.
     Full(T),
     /// The queue is closed.
     Closed {

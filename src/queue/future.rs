@@ -150,9 +150,7 @@ impl<T> Future for PopBatchFuture<'_, T> {
         }
         let max = waiting.queue.make_room(into, *max);
         let claimed = waiting.as_mut().poll(context.waker(), |ring| ring.claim_pop_many(max));
-        claimed.map(|claimed| {
-            claimed.map_or(0, |tickets| waiting.queue.vacate_many(tickets, into))
-        })
+        claimed.map(|claimed| claimed.map_or(0, |tickets| waiting.queue.vacate_many(tickets, into)))
     }
 }
 

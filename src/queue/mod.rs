@@ -204,7 +204,7 @@ impl<T> WorkQueue<T> {
     ///
     /// # Errors
     ///
-    /// The item, if the queue is closed, or if all its places are reserved.
+    /// The item, if the queue is closed, or if all its places are reserved or being given to other forced pushes.
     pub fn force_push(&self, item: T) -> Result<Option<T>, ForcePushError<T>> {
         loop {
             match self.work.at_once(End::Tail, |ring| ring.claim_push()) {

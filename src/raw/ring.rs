@@ -37,8 +37,10 @@
 //! * **filled**: the `Release` that publishes a filled slot pairs with the `Acquire` that finds it so. What the
 //!   producer did, the consumer of that item sees.
 //! * **vacated**: the same from the consumer to the producer of the next lap, which may then overwrite.
-//! * **ends**: a claim changes an index, a refusal looks at the other: with a full fence in each refusal, of two
-//!   threads that each claimed and then were refused at the other end, one has seen the other's claim.
+//! * **ends**: a claim changes an index, a refusal modifies the other without changing it: of two threads that each
+//!   claimed and then were refused at the other end, one has seen the other's claim.
+//! * **order**: a claim releases what its thread did before at either end: a refusal does not see a later claim of a
+//!   thread without the earlier ones.
 //! * **queue up**: who is about to sleep says so elsewhere, then modifies the other end's index without changing it.
 //!   A claim that comes later acquires from that, and its publisher sees that somebody sleeps; one that came before is
 //!   seen by the index. So nobody needs a fence unless a peer is in between:
@@ -62,8 +64,7 @@ use crate::sync::{
     asymmetric::{self, Sleep, light_fence},
     atomic::{
         AtomicU64,
-        Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst},
-        fence,
+        Ordering::{AcqRel, Acquire, Relaxed, Release},
     },
     cell::UnsafeCell,
 };
@@ -174,8 +175,8 @@ impl<T> Ring<T> {
             if self.slot(tail).stamp.load(Acquire) != tail {
                 break;
             }
-            // Acquire: queue up, from who went to sleep before. No data passes here: the stamp carries it.
-            match self.tail.compare_exchange_weak(tail, self.laps.next(tail), Acquire, Relaxed) {
+            // AcqRel: order; and queue up, from who went to sleep before. No data passes here: the stamp carries it.
+            match self.tail.compare_exchange_weak(tail, self.laps.next(tail), AcqRel, Relaxed) {
                 Ok(_) => return Ok(Ticket(tail)),
                 Err(now) => tail = now,
             }
@@ -206,16 +207,16 @@ impl<T> Ring<T> {
                 return Err(Refusal::Closed);
             }
             if self.has_room(tail) {
-                // Acquire: queue up, as in `claim_push`.
-                match self.tail.compare_exchange_weak(tail, change(tail), Acquire, Relaxed) {
+                // AcqRel: order; and queue up, as in `claim_push`.
+                match self.tail.compare_exchange_weak(tail, change(tail), AcqRel, Relaxed) {
                     Ok(_) => return Ok(tail),
                     Err(now) => tail = now,
                 }
                 continue;
             }
-            // SeqCst: ends, against the fence in `refused_pop`.
-            fence(SeqCst);
-            if !before(self.laps.end(tail), self.head.load(Relaxed).wrapping_add(self.laps.one())) {
+            // AcqRel: ends, from claims at the head before this, and to those after it.
+            let head = self.head.fetch_or(0, AcqRel);
+            if !before(self.laps.end(tail), head.wrapping_add(self.laps.one())) {
                 return Err(Refusal::No);
             }
             let now = self.tail.load(Relaxed);
@@ -252,8 +253,8 @@ impl<T> Ring<T> {
                 continue;
             }
             let filled = self.laps.next(tail) - ONE_RESERVED;
-            // Acquire: queue up, as in `claim_push`.
-            match self.tail.compare_exchange_weak(tail, filled, Acquire, Relaxed) {
+            // AcqRel: order; and queue up, as in `claim_push`.
+            match self.tail.compare_exchange_weak(tail, filled, AcqRel, Relaxed) {
                 Ok(_) => return Ok(Ticket(position)),
                 Err(now) => tail = now,
             }
@@ -273,7 +274,10 @@ impl<T> Ring<T> {
         if tail & CLOSED != 0 {
             return Err(Refusal::Closed);
         }
-        if self.head.load(Relaxed) == tail & POSITION {
+        let head = self.head.load(Relaxed);
+        let over = self.laps.distance(head.wrapping_add(self.laps.one()), self.laps.end(tail));
+        // One item for each position beyond: else who has the last of them would wait for room that nobody makes.
+        if over >= self.laps.distance(head, tail & POSITION) {
             return Err(Refusal::No);
         }
         // Relaxed: as in `claim_push`.
@@ -287,7 +291,9 @@ impl<T> Ring<T> {
         loop {
             let head = self.head.load(Relaxed);
             let tail = self.tail.load(Relaxed);
-            if !before(head.wrapping_add(self.laps.one()), self.laps.end(tail)) || head == tail & POSITION {
+            if !before(head.wrapping_add(self.laps.one()), self.laps.end(tail))
+                || head == tail & POSITION
+            {
                 return Ok(None);
             }
             // Acquire: filled, by the producer of this position.
@@ -297,8 +303,8 @@ impl<T> Ring<T> {
                 }
                 continue;
             }
-            // Acquire: queue up, as in `claim_push`.
-            if self.head.compare_exchange(head, self.laps.next(head), Acquire, Relaxed).is_ok() {
+            // AcqRel: order; and queue up, as in `claim_push`.
+            if self.head.compare_exchange(head, self.laps.next(head), AcqRel, Relaxed).is_ok() {
                 return Ok(Some(Ticket(head)));
             }
         }
@@ -311,8 +317,8 @@ impl<T> Ring<T> {
         loop {
             // Acquire: filled, by the producer of this position.
             if self.slot(head).stamp.load(Acquire) == head | FILLED {
-                // Acquire: queue up, as in `claim_push`.
-                match self.head.compare_exchange_weak(head, self.laps.next(head), Acquire, Relaxed) {
+                // AcqRel: order; and queue up, as in `claim_push`.
+                match self.head.compare_exchange_weak(head, self.laps.next(head), AcqRel, Relaxed) {
                     Ok(_) => return Ok(Ticket(head)),
                     Err(now) => head = now,
                 }
@@ -325,9 +331,8 @@ impl<T> Ring<T> {
     /// Why nothing is to be had at `head`, or where to look next.
     #[cold]
     fn refused_pop(&self, head: u64) -> Result<u64, Refusal> {
-        // SeqCst: ends, against the fence in `change_tail`.
-        fence(SeqCst);
-        let tail = self.tail.load(Relaxed);
+        // AcqRel: ends, from claims at the tail before this, and to those after it.
+        let tail = self.tail.fetch_or(0, AcqRel);
         if tail & POSITION == head {
             return Err(if tail & CLOSED == 0 { Refusal::No } else { Refusal::Closed });
         }
@@ -347,8 +352,8 @@ impl<T> Ring<T> {
                 return self.claim_push().map(|Ticket(next)| Tickets { next, left: 1 });
             }
             let beyond = self.laps.after(tail, ready as u64);
-            // Acquire: queue up, as in `claim_push`. A slot that was vacated stays so until `tail` passes it.
-            if self.tail.compare_exchange_weak(tail, beyond, Acquire, Relaxed).is_ok() {
+            // AcqRel: order; and queue up, as in `claim_push`. A slot that was vacated stays so until `tail` passes it.
+            if self.tail.compare_exchange_weak(tail, beyond, AcqRel, Relaxed).is_ok() {
                 return Ok(Tickets { next: tail, left: ready });
             }
         }
@@ -363,8 +368,8 @@ impl<T> Ring<T> {
                 return self.claim_pop().map(|Ticket(next)| Tickets { next, left: 1 });
             }
             let beyond = self.laps.after(head, ready as u64);
-            // Acquire: queue up, as in `claim_push_many`.
-            if self.head.compare_exchange_weak(head, beyond, Acquire, Relaxed).is_ok() {
+            // AcqRel: order; and queue up, as in `claim_push_many`.
+            if self.head.compare_exchange_weak(head, beyond, AcqRel, Relaxed).is_ok() {
                 return Ok(Tickets { next: head, left: ready });
             }
         }
@@ -389,7 +394,9 @@ impl<T> Ring<T> {
     pub(crate) fn fill(&self, Ticket(position): Ticket, item: T) {
         let slot = self.slot(position);
         // SAFETY: the claim makes the slot the caller's until it is published.
-        slot.item.get_mut().with(|to| unsafe { (*to).write(item); });
+        slot.item.get_mut().with(|to| unsafe {
+            (*to).write(item);
+        });
         publish(&slot.stamp, position | FILLED);
     }
 
@@ -463,7 +470,9 @@ impl<T> Ring<T> {
 
     /// The last look of who has said that it is going to sleep: whether it must try again instead. If not, whoever
     /// publishes at this end after it sees what was said.
-    pub(crate) fn look_again(&self, end: End) -> Look {
+    ///
+    /// One that `watches` wants an answer, and full or empty is one.
+    pub(crate) fn look_again(&self, end: End, watches: bool) -> Look {
         let settled = match end {
             // AcqRel: queue up, to the claim that is next; and from those before, which this sees.
             End::Head => {
@@ -474,12 +483,13 @@ impl<T> Ring<T> {
             End::Tail => {
                 let head = self.head.fetch_or(0, AcqRel);
                 let tail = self.tail.load(Relaxed);
-                tail & CLOSED == 0 && !before(self.laps.end(tail), head.wrapping_add(self.laps.one()))
+                tail & CLOSED == 0
+                    && !before(self.laps.end(tail), head.wrapping_add(self.laps.one()))
             }
             End::Reserved => false,
         };
         if settled {
-            return Look::Sleep;
+            return if watches { Look::Ready } else { Look::Sleep };
         }
         if self.looks_ready(end) {
             return Look::Ready;

@@ -218,8 +218,10 @@ impl<T> Work<T> {
                 let waiter = waiter.as_ref();
                 self.enter(end, waiter, Role::Watches, None);
                 loop {
-                    let look = self.ring.look_again(end);
-                    if look == Look::Ready || waiter.sleep(Spin::spent(), until(look, None)) != Told::Nothing {
+                    let look = self.ring.look_again(end, true);
+                    if look == Look::Ready
+                        || waiter.sleep(Spin::spent(), until(look, None)) != Told::Nothing
+                    {
                         break;
                     }
                 }
@@ -265,7 +267,7 @@ impl<T> Work<T> {
         let waiter = waiter.as_ref();
         self.enter(end, waiter, Role::Waits, None);
         let result = loop {
-            let look = self.ring.look_again(end);
+            let look = self.ring.look_again(end, false);
             if look != Look::Ready {
                 let told = waiter.sleep(Spin::spent(), until(look, deadline));
                 if told == Told::Nothing && time::passed(deadline) {
@@ -319,7 +321,7 @@ impl<T> Work<T> {
                 *place.queued = true;
                 self.enter(end, place.waiter, Role::Waits, waker);
             }
-            match self.ring.look_again(end) {
+            match self.ring.look_again(end, false) {
                 Look::Ready => {}
                 Look::Sleep => return Poll::Pending,
                 Look::Doze => {
@@ -392,7 +394,7 @@ impl<T> Work<T> {
             (nudged && !line.is_empty(), waker)
         });
         drop_waker(waker);
-        if looks && self.ring.look_again(end) != Look::Sleep {
+        if looks && self.ring.look_again(end, false) != Look::Sleep {
             self.notify_slow(end);
         }
     }

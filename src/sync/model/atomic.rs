@@ -117,6 +117,7 @@ atomic!(AtomicUsize, usize);
 
 /// See `core::sync::atomic::fence`.
 #[track_caller]
+#[allow(dead_code, reason = "no algorithm has a fence yet; the audit's fixture has")]
 pub fn fence(order: Ordering) {
     if let Some(order) = audit::fence(order, Location::caller()) {
         loom::sync::atomic::fence(order);

@@ -10,7 +10,7 @@ pub(crate) mod time;
 pub(crate) use std::{thread_local as local_const, thread_local as local_lazy};
 
 pub(crate) mod atomic {
-    pub(crate) use core::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering, fence};
+    pub(crate) use core::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 }
 
 /// Capacities that a model needs small.

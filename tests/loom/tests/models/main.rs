@@ -30,8 +30,14 @@ use std::{
 };
 
 /// The models of each primitive.
-const PRIMITIVES: &[&[Model]] =
-    &[counter::MODELS, mutex::MODELS, condvar::MODELS, wait_list::MODELS, linear::MODELS, queue::MODELS];
+const PRIMITIVES: &[&[Model]] = &[
+    counter::MODELS,
+    mutex::MODELS,
+    condvar::MODELS,
+    wait_list::MODELS,
+    linear::MODELS,
+    queue::MODELS,
+];
 
 fn main() -> ExitCode {
     let args: Vec<String> = env::args().skip(1).collect();
