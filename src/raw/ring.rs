@@ -290,7 +290,8 @@ impl<T> Ring<T> {
     pub(crate) fn claim_displaced(&self) -> Result<Option<Ticket>, Refusal> {
         loop {
             let head = self.head.load(Relaxed);
-            let tail = self.tail.load(Relaxed);
+            // AcqRel: ends, from those who reserved beyond the last place as we did: all of them count.
+            let tail = self.tail.fetch_or(0, AcqRel);
             if !before(head.wrapping_add(self.laps.one()), self.laps.end(tail))
                 || head == tail & POSITION
             {
@@ -446,19 +447,16 @@ impl<T> Ring<T> {
     /// Whether it is worth trying at this end: plain loads, for a guess or behind a lock.
     #[inline]
     pub(crate) fn looks_ready(&self, end: End) -> bool {
-        self.is_ready(end, |stamp| stamp.load(Relaxed))
+        let (head, tail) = (self.head.load(Relaxed), self.tail.load(Relaxed));
+        self.is_ready(end, head, tail, |stamp| stamp.load(Relaxed))
     }
 
-    fn is_ready(&self, end: End, look: impl Fn(&AtomicU64) -> u64) -> bool {
-        let tail = self.tail.load(Relaxed);
+    fn is_ready(&self, end: End, head: u64, tail: u64, look: impl Fn(&AtomicU64) -> u64) -> bool {
         let ready = |position, mark| !before(look(&self.slot(position).stamp), position | mark);
         let position = tail & POSITION;
         match end {
-            End::Head => {
-                let head = self.head.load(Relaxed);
-                // Closed, but not empty: a producer is in the middle of putting the last in.
-                (tail & CLOSED != 0 && position == head) || ready(head, FILLED)
-            }
+            // Closed, but not empty: a producer is in the middle of putting the last in.
+            End::Head => (tail & CLOSED != 0 && position == head) || ready(head, FILLED),
             _ if tail & CLOSED != 0 => true,
             End::Reserved => ready(position, 0),
             End::Tail => {
@@ -473,36 +471,31 @@ impl<T> Ring<T> {
     ///
     /// One that `watches` wants an answer, and full or empty is one.
     pub(crate) fn look_again(&self, end: End, watches: bool) -> Look {
-        let settled = match end {
+        let (head, tail) = if end == End::Head {
             // AcqRel: queue up, to the claim that is next; and from those before, which this sees.
-            End::Head => {
-                let tail = self.tail.fetch_or(0, AcqRel);
-                tail & CLOSED == 0 && tail & POSITION == self.head.load(Relaxed)
-            }
+            let tail = self.tail.fetch_or(0, AcqRel);
+            (self.head.load(Relaxed), tail)
+        } else {
             // AcqRel: queue up, likewise.
-            End::Tail => {
-                let head = self.head.fetch_or(0, AcqRel);
-                let tail = self.tail.load(Relaxed);
-                tail & CLOSED == 0
-                    && !before(self.laps.end(tail), head.wrapping_add(self.laps.one()))
-            }
+            let head = self.head.fetch_or(0, AcqRel);
+            (head, self.tail.load(Relaxed))
+        };
+        let settled = match end {
+            End::Head => tail & POSITION == head,
+            End::Tail => !before(self.laps.end(tail), head.wrapping_add(self.laps.one())),
             End::Reserved => false,
         };
-        if settled {
+        if settled && tail & CLOSED == 0 {
             return if watches { Look::Ready } else { Look::Sleep };
         }
-        if self.looks_ready(end) {
+        // All looks are at the same moment's slot: at one that has passed since, the stamp says so.
+        if self.is_ready(end, head, tail, |stamp| stamp.load(Relaxed)) {
             return Look::Ready;
         }
-        self.look_at_peer(end)
-    }
-
-    /// A peer has claimed the slot. It may look for sleepers as soon as it has published.
-    #[cold]
-    fn look_at_peer(&self, end: End) -> Look {
+        // A peer has claimed it. It may look for sleepers as soon as it has published.
         // SeqCst: announcement, against the `light_fence` of who publishes by store.
         let sleep = asymmetric::heavy_fence();
-        let ready = self.is_ready(end, |stamp| {
+        let ready = self.is_ready(end, head, tail, |stamp| {
             if sleep == Sleep::Fenced {
                 stamp.load(Relaxed)
             } else {
