@@ -87,8 +87,7 @@ impl<T> Future for PushFuture<'_, T> {
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let (mut waiting, item) = parts!(self, item);
         assert!(item.is_some(), "polled after it was ready");
-        let Poll::Ready(claimed) = waiting.as_mut().poll(context.waker(), |ring| ring.claim_push())
-        else {
+        let Poll::Ready(claimed) = waiting.as_mut().poll(context.waker(), Ring::claim_push) else {
             return Poll::Pending;
         };
         let item = item.take().unwrap_or_else(|| unreachable!("just looked"));
@@ -121,7 +120,7 @@ impl<T> Future for PopFuture<'_, T> {
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<T>> {
         // SAFETY: only `waiting` is there, and stays where it is.
         let mut waiting = unsafe { self.map_unchecked_mut(|this| &mut this.waiting) };
-        let claimed = waiting.as_mut().poll(context.waker(), |ring| ring.claim_pop());
+        let claimed = waiting.as_mut().poll(context.waker(), Ring::claim_pop);
         claimed.map(|claimed| Some(waiting.queue.vacate(claimed.ok()?)))
     }
 }
@@ -173,7 +172,7 @@ impl<'a, T> Future for ReserveFuture<'a, T> {
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         // SAFETY: only `waiting` is there, and stays where it is.
         let mut waiting = unsafe { self.map_unchecked_mut(|this| &mut this.waiting) };
-        let reserved = waiting.as_mut().poll(context.waker(), |ring| ring.reserve());
+        let reserved = waiting.as_mut().poll(context.waker(), Ring::reserve);
         reserved.map(|reserved| match reserved {
             Ok(()) => Ok(Permit::new(waiting.queue)),
             Err(_) => Err(Closed::Closed),

@@ -22,7 +22,7 @@ pub use stream::{PopStream, PushSink};
 
 use crate::{
     raw::{
-        ring::{End, Refusal, Ticket},
+        ring::{End, Refusal, Ring, Ticket},
         work::{InVain, Work},
     },
     sync::{atomic::AtomicUsize, time},
@@ -125,7 +125,7 @@ impl<T> WorkQueue<T> {
     /// The item, if the queue is closed.
     #[inline]
     pub fn push(&self, item: T) -> Result<(), PushError<T>> {
-        match self.work.block(End::Tail, None, |ring| ring.claim_push()) {
+        match self.work.block(End::Tail, None, Ring::claim_push) {
             Ok(ticket) => {
                 self.fill(ticket, item);
                 Ok(())
@@ -141,7 +141,7 @@ impl<T> WorkQueue<T> {
     /// The item, if there is none or the queue is closed.
     #[inline]
     pub fn try_push(&self, item: T) -> Result<(), TryPushError<T>> {
-        match self.work.at_once(End::Tail, |ring| ring.claim_push()) {
+        match self.work.at_once(End::Tail, Ring::claim_push) {
             Ok(ticket) => {
                 self.fill(ticket, item);
                 Ok(())
@@ -178,7 +178,7 @@ impl<T> WorkQueue<T> {
     }
 
     fn push_by(&self, item: T, deadline: Option<Instant>) -> Result<(), PushTimeoutError<T>> {
-        match self.work.block(End::Tail, deadline, |ring| ring.claim_push()) {
+        match self.work.block(End::Tail, deadline, Ring::claim_push) {
             Ok(ticket) => {
                 self.fill(ticket, item);
                 Ok(())
@@ -207,7 +207,7 @@ impl<T> WorkQueue<T> {
     /// The item, if the queue is closed, or if all its places are reserved or being given to other forced pushes.
     pub fn force_push(&self, item: T) -> Result<Option<T>, ForcePushError<T>> {
         loop {
-            match self.work.at_once(End::Tail, |ring| ring.claim_push()) {
+            match self.work.at_once(End::Tail, Ring::claim_push) {
                 Ok(ticket) => {
                     self.fill(ticket, item);
                     return Ok(None);
@@ -225,7 +225,7 @@ impl<T> WorkQueue<T> {
             }
         }
         let permit = Permit::new(self);
-        let displaced = self.work.at_once(End::Head, |ring| ring.claim_displaced());
+        let displaced = self.work.at_once(End::Head, Ring::claim_displaced);
         let displaced = displaced.ok().flatten().map(|ticket| self.vacate(ticket));
         match permit.push(item) {
             Ok(()) => Ok(displaced),
@@ -243,7 +243,7 @@ impl<T> WorkQueue<T> {
     ///
     /// If 32,767 permits of this queue are outstanding.
     pub fn reserve(&self) -> Result<Permit<'_, T>, Closed> {
-        match self.work.block(End::Tail, None, |ring| ring.reserve()) {
+        match self.work.block(End::Tail, None, Ring::reserve) {
             Ok(()) => Ok(Permit::new(self)),
             Err(_) => Err(Closed::Closed),
         }
@@ -259,7 +259,7 @@ impl<T> WorkQueue<T> {
     ///
     /// As [`reserve`](Self::reserve).
     pub fn try_reserve(&self) -> Result<Permit<'_, T>, TryPushError<()>> {
-        match self.work.at_once(End::Tail, |ring| ring.reserve()) {
+        match self.work.at_once(End::Tail, Ring::reserve) {
             Ok(()) => Ok(Permit::new(self)),
             Err(Refusal::Closed) => Err(TryPushError::Closed(())),
             Err(_) => Err(TryPushError::Full(())),
@@ -279,7 +279,7 @@ impl<T> WorkQueue<T> {
     /// Takes the oldest item out, waiting for one. None once the queue is closed and empty.
     #[inline]
     pub fn pop(&self) -> Option<T> {
-        let ticket = self.work.block(End::Head, None, |ring| ring.claim_pop()).ok()?;
+        let ticket = self.work.block(End::Head, None, Ring::claim_pop).ok()?;
         Some(self.vacate(ticket))
     }
 
@@ -290,7 +290,7 @@ impl<T> WorkQueue<T> {
     /// If there is none; and whether there can be one later.
     #[inline]
     pub fn try_pop(&self) -> Result<T, TryPopError> {
-        match self.work.at_once(End::Head, |ring| ring.claim_pop()) {
+        match self.work.at_once(End::Head, Ring::claim_pop) {
             Ok(ticket) => Ok(self.vacate(ticket)),
             Err(Refusal::Closed) => Err(TryPopError::Closed),
             Err(_) => Err(TryPopError::Empty),
@@ -320,7 +320,7 @@ impl<T> WorkQueue<T> {
     }
 
     fn pop_by(&self, deadline: Option<Instant>) -> Result<T, PopTimeoutError> {
-        match self.work.block(End::Head, deadline, |ring| ring.claim_pop()) {
+        match self.work.block(End::Head, deadline, Ring::claim_pop) {
             Ok(ticket) => Ok(self.vacate(ticket)),
             Err(why) => Err(why.into()),
         }

@@ -1,7 +1,7 @@
 //! The queue in the traits of `futures`.
 
 use super::{Permit, PushError, WorkQueue, future::Waiting};
-use crate::raw::ring::End;
+use crate::raw::ring::{End, Ring};
 use core::{
     fmt,
     pin::Pin,
@@ -35,7 +35,7 @@ impl<T> Stream for PopStream<'_, T> {
         // SAFETY: only `waiting` is there, and stays where it is.
         let mut waiting = unsafe { self.map_unchecked_mut(|this| &mut this.waiting) };
         let queue = waiting.queue;
-        let claimed = waiting.as_mut().poll(context.waker(), |ring| ring.claim_pop());
+        let claimed = waiting.as_mut().poll(context.waker(), Ring::claim_pop);
         claimed.map(|claimed| Some(queue.vacate(claimed.ok()?)))
     }
 }
@@ -68,7 +68,7 @@ impl<T> Sink<T> for PushSink<'_, T> {
             return Poll::Ready(Ok(()));
         }
         let queue = waiting.queue;
-        waiting.poll(context.waker(), |ring| ring.reserve()).map(|reserved| match reserved {
+        waiting.poll(context.waker(), Ring::reserve).map(|reserved| match reserved {
             Ok(()) => {
                 *permit = Some(Permit::new(queue));
                 Ok(())
