@@ -19,7 +19,8 @@ pub struct LockStats {
     pub longest_wait: Duration,
     /// How often a waiter went to sleep.
     pub parks: u64,
-    /// How often a waiter had waited for so long that it closed the lock to newcomers and had it handed over.
+    /// Waits in which the waiter kept the lock closed to newcomers even while it slept, as it had waited for a
+    /// millisecond, was woken, and still did not get it.
     pub hand_offs: u64,
 }
 

@@ -85,7 +85,7 @@ pub(crate) trait Observer {
     fn waited(&self, _wait: Wait) {}
     /// A waiter goes to sleep.
     fn parks(&self) {}
-    /// A waiter closes the lock to newcomers.
+    /// A waiter has waited for long, and keeps the lock closed to newcomers. Once in each wait.
     fn closes(&self) {}
 }
 
@@ -226,6 +226,9 @@ impl RawMutex {
 
     #[cold]
     fn lock_slow(&self, observer: &impl Observer, deadline: Option<Instant>) -> bool {
+        if time::is_past(deadline) {
+            return self.try_lock();
+        }
         let mut spin = Spin::brief();
         while self.waiters.load(Relaxed) == 0 && spin.once() {
             // A load first, which leaves the line shared while the lock is held.
@@ -294,6 +297,7 @@ impl RawMutex {
         wait: Wait,
         deadline: Option<Instant>,
     ) -> bool {
+        let mut long = false;
         loop {
             // First as one of many: whoever has the lock may go on taking it meanwhile.
             if self.take_spinning(&mut brief) {
@@ -302,11 +306,15 @@ impl RawMutex {
             // Then as the only one. We are awake, so the lock is not left idle for long.
             // Relaxed: a request to releases to come; one under way may miss it.
             self.waiters.fetch_or(CLOSED, Relaxed);
-            observer.closes();
             if self.take_spinning(&mut Spin::patient()) {
                 return true;
             }
-            if !wait.is_long() {
+            if long || wait.is_long() {
+                if !long {
+                    observer.closes();
+                }
+                long = true;
+            } else {
                 // Asleep, we would leave it idle for as long as waking takes.
                 // Relaxed: a release under way may still leave RESERVED, and wakes us then.
                 self.waiters.fetch_and(!CLOSED, Relaxed);

@@ -14,7 +14,7 @@ pub enum Kind {
     WeakCas,
     /// A park returns without a wake-up.
     EarlyReturn,
-    /// A timed park's deadline passes, perhaps together with a wake-up.
+    /// A deadline has passed before the wait, or passes in a park, perhaps together with a wake-up.
     Timeout,
     /// A waiter finds that it has waited for long.
     LongWait,
