@@ -6,7 +6,7 @@ mod policy;
 mod stats;
 
 pub use guard::{MappedMutexGuard, MutexGuard};
-pub use owned::OwnedMutexGuard;
+pub use owned::{OwnedMappedMutexGuard, OwnedMutexGuard};
 pub use policy::{Observed, Observes, Plain, Policy, SendGuards};
 pub use stats::LockStats;
 
@@ -80,6 +80,8 @@ unsafe impl<T: ?Sized + Send, P: Policy> Send for Mutex<T, P> {}
 // SAFETY: as above; sharing the lock moves accesses, and so the value, between threads.
 unsafe impl<T: ?Sized + Send, P: Policy> Sync for Mutex<T, P> {}
 
+// A section that begins and ends within what unwinds is the lock's own affair, as it is with std. One that began
+// outside is cut off: so guards are as `&mut T`, and not `UnwindSafe`.
 impl<T: ?Sized, P: Policy> core::panic::UnwindSafe for Mutex<T, P> {}
 impl<T: ?Sized, P: Policy> core::panic::RefUnwindSafe for Mutex<T, P> {}
 
@@ -129,7 +131,7 @@ impl<T: ?Sized, P: Policy> Mutex<T, P> {
         self.lock_for(timeout).then(|| unsafe { MutexGuard::new(self) })
     }
 
-    /// Waits until `deadline` at the latest.
+    /// Waits until `deadline` at the latest. If that has passed, it tries, and waits not at all.
     #[inline]
     pub fn try_lock_until(&self, deadline: Instant) -> Option<MutexGuard<'_, T, P>> {
         let got = self.raw.lock(&self.observer, Some(deadline));
@@ -172,6 +174,16 @@ impl<T: ?Sized, P: Policy> Mutex<T, P> {
     pub fn try_lock_owned_for(self: Arc<Self>, timeout: Duration) -> Option<OwnedMutexGuard<T, P>> {
         // SAFETY: just locked.
         self.lock_for(timeout).then(|| unsafe { OwnedMutexGuard::new(self) })
+    }
+
+    /// As [`try_lock_until`](Self::try_lock_until), owned.
+    pub fn try_lock_owned_until(
+        self: Arc<Self>,
+        deadline: Instant,
+    ) -> Option<OwnedMutexGuard<T, P>> {
+        let got = self.raw.lock(&self.observer, Some(deadline));
+        // SAFETY: just locked.
+        got.then(|| unsafe { OwnedMutexGuard::new(self) })
     }
 }
 
