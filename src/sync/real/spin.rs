@@ -57,6 +57,12 @@ fn several_cores() -> bool {
     }
 }
 
+/// For `tests/hooks`: from now on nobody spins, as on one core, or everybody as usual.
+#[cfg(lockline_hooks)]
+pub fn spins(usual: bool) {
+    CORES.store(u8::from(!usual), Relaxed);
+}
+
 /// How long somebody has been waiting.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Wait {
