@@ -19,8 +19,8 @@ pub use {counter::Counter, counter_set::CounterSet, gauge::Gauge};
 
 pub use condvar::{Condvar, WaitGuard, WaitTimeoutResult};
 pub use mutex::{
-    LockStats, MappedMutexGuard, Mutex, MutexGuard, Observed, Observes, OwnedMutexGuard, Plain,
-    Policy, SendGuards,
+    LockStats, MappedMutexGuard, Mutex, MutexGuard, Observed, Observes, OwnedMappedMutexGuard,
+    OwnedMutexGuard, Plain, Policy, SendGuards,
 };
 
 #[doc(hidden)]

@@ -2,6 +2,7 @@
 
 pub(crate) mod asymmetric;
 pub(crate) mod cell;
+pub(crate) mod pace;
 pub(crate) mod park;
 pub(crate) mod spin;
 pub(crate) mod time;
@@ -81,5 +82,8 @@ impl<T> core::ops::Deref for AtThreadEnd<T> {
     }
 }
 
-/// Behind `lockline::__private`: what the macros of this world need, which is nothing.
-pub mod private {}
+/// Behind `lockline::__private`: what the macros of this world need, which is nothing; and for `tests/hooks`.
+pub mod private {
+    #[cfg(lockline_hooks)]
+    pub use super::{asymmetric::hooks, spin::spins};
+}

@@ -96,7 +96,13 @@ fn alone() -> Vec<Case> {
 
 fn contended(threads: usize, inside: (u64, &str), outside: (u64, &str)) -> Vec<Case> {
     type Amount<'a> = (u64, &'a str);
-    fn case<L: Lock>(name: &str, kind: Kind, threads: usize, inside: Amount, outside: Amount) -> Case {
+    fn case<L: Lock>(
+        name: &str,
+        kind: Kind,
+        threads: usize,
+        inside: Amount,
+        outside: Amount,
+    ) -> Case {
         let row = format!("{threads} threads, {} inside, {} outside", inside.1, outside.1);
         let (inside, outside) = (inside.0, outside.0);
         Case::sprint(
