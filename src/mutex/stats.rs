@@ -19,7 +19,8 @@ pub struct LockStats {
     pub longest_wait: Duration,
     /// How often a waiter went to sleep.
     pub parks: u64,
-    /// How often a waiter had waited for so long that it closed the lock to newcomers and had it handed over.
+    /// How often a waiter that had spun in vain closed the lock to newcomers. One that sleeps in between does so
+    /// each time it wakes and does not get the lock.
     pub hand_offs: u64,
 }
 

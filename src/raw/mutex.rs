@@ -16,7 +16,7 @@
 //! |------------|---------------------------------------------------------|------------------------------------|
 //! | `FREE`     | free for anybody                                        | whoever wants it, → `HELD`         |
 //! | `HELD`     | somebody has it                                         | the holder                         |
-//! | `RESERVED` | free for the head, or for anybody while nobody waits    | the head, → `HELD`                 |
+//! | `RESERVED` | free for the head, who may be still to come             | the head, → `HELD`                 |
 //!
 //! | bit of `waiters` | meaning                                         | set by          | cleared by              |
 //! |----------|---------------------------------------------------------|-----------------|-------------------------|
@@ -31,6 +31,8 @@
 //! |---------------|-------------------------------------|--------------------------------------------|
 //! | `lock`        | `FREE → HELD`                       | no matter who waits                        |
 //! | `unlock`      | `HELD → FREE`, `RESERVED` if `CLOSED` | always                                   |
+//! | `unlock_fair` | `HELD → RESERVED`, `FREE` if nobody waits | always                               |
+//! | `try_lock`    | none → `HEAD`, and leaves or gives up | `RESERVED`, and nobody waits             |
 //! | waiter        | none → `HEAD`                       | there is neither head nor queue            |
 //! | waiter        | → `QUEUED`, parks on `waiters`      | otherwise                                  |
 //! | head          | `FREE`, `RESERVED → HELD`           | then leaves: `WAKE` for the queue, if any  |
@@ -71,13 +73,13 @@ use crate::sync::{
 };
 
 const FREE: u8 = 0;
-const HELD: u8 = 1;
-const RESERVED: u8 = 2;
+pub(super) const HELD: u8 = 1;
+pub(super) const RESERVED: u8 = 2;
 
 const WAKE: u8 = 1;
 const CLOSED: u8 = 2;
-const HEAD: u8 = 4;
-const QUEUED: u8 = 8;
+pub(super) const HEAD: u8 = 4;
+pub(super) const QUEUED: u8 = 8;
 
 /// Told what happens to those who wait. The calls cost nothing where nobody listens.
 pub(crate) trait Observer {
@@ -101,8 +103,8 @@ enum Turn {
 
 #[derive(Debug)]
 pub(crate) struct RawMutex {
-    lock: AtomicU8,
-    waiters: AtomicU8,
+    pub(super) lock: AtomicU8,
+    pub(super) waiters: AtomicU8,
 }
 
 impl RawMutex {
@@ -127,15 +129,32 @@ impl RawMutex {
         // Acquire: hand-off, as in `lock`. Relaxed on failure: the value decides, and is checked anew.
         match self.lock.compare_exchange(FREE, HELD, Acquire, Relaxed) {
             Ok(_) => true,
-            Err(found) => found == RESERVED && self.try_left_over(),
+            Err(found) => found == RESERVED && self.try_as_head(),
         }
     }
 
-    /// A head that gave up may have left the lock reserved for nobody. Between a release and its wake-up there is
-    /// no head either, but a queue.
+    /// A head that gave up may have left the lock reserved for nobody, and then it is for the next head: for us, if
+    /// nobody waits. That is decided by a modification, as what a load says of `waiters` may be older than the
+    /// release. Between a release and its wake-up there is no head either, but a queue.
     #[cold]
-    fn try_left_over(&self) -> bool {
-        self.waiters.load(Relaxed) & (HEAD | QUEUED) == 0 && self.take(RESERVED)
+    fn try_as_head(&self) -> bool {
+        let mut waiters = self.waiters.load(Relaxed);
+        while waiters & (HEAD | QUEUED) == 0 {
+            // Relaxed: a place in line, and no data.
+            match self.waiters.compare_exchange_weak(waiters, waiters | HEAD, Relaxed, Relaxed) {
+                Ok(_) => {
+                    let got = self.take(self.lock.load(Relaxed));
+                    if got {
+                        self.leave()
+                    } else {
+                        self.give_up()
+                    }
+                    return got;
+                }
+                Err(now) => waiters = now,
+            }
+        }
+        false
     }
 
     /// Takes the lock if it is as it was `found`, and that was not held.
@@ -153,7 +172,25 @@ impl RawMutex {
     /// The caller holds the lock.
     #[inline]
     pub(crate) unsafe fn unlock(&self) {
-        let left = if self.waiters.load(Relaxed) & CLOSED == 0 { FREE } else { RESERVED };
+        self.release(if self.waiters.load(Relaxed) & CLOSED == 0 { FREE } else { RESERVED });
+    }
+
+    /// Releases the lock to the longest waiter, if there is any: newcomers go behind it.
+    ///
+    /// # Safety
+    ///
+    /// The caller holds the lock.
+    pub(crate) unsafe fn unlock_fair(&self) {
+        // Not by `CLOSED`, which a head that is about to park takes back.
+        self.release(if self.waiters.load(Relaxed) & (HEAD | QUEUED) == 0 {
+            FREE
+        } else {
+            RESERVED
+        });
+    }
+
+    #[inline]
+    fn release(&self, left: u8) {
         if asymmetric::releases_by_store() {
             // Release: hand-off, to whoever next takes the lock.
             self.lock.store(left, Release);
@@ -168,24 +205,6 @@ impl RawMutex {
         if self.waiters.load(Relaxed) & WAKE != 0 {
             self.wake_slow();
         }
-    }
-
-    /// Releases the lock to the longest waiter, if there is any: newcomers go behind it.
-    ///
-    /// # Safety
-    ///
-    /// The caller holds the lock.
-    pub(crate) unsafe fn unlock_fair(&self) {
-        let mut waiters = self.waiters.load(Relaxed);
-        while waiters & (HEAD | QUEUED) != 0 {
-            // Relaxed: read by the `unlock` below, on this thread.
-            match self.waiters.compare_exchange_weak(waiters, waiters | CLOSED, Relaxed, Relaxed) {
-                Ok(_) => break,
-                Err(now) => waiters = now,
-            }
-        }
-        // SAFETY: the caller's promise.
-        unsafe { self.unlock() }
     }
 
     /// Takes on the wake that `WAKE` asks for.
@@ -216,8 +235,8 @@ impl RawMutex {
         park::unpark_one(&self.waiters, |found| {
             // Relaxed: under the bucket's lock, which `park` holds when it looks at QUEUED.
             if !found.woke {
-                // Reserved for nobody now, if it was: anybody takes that while there is no head.
-                self.waiters.fetch_and(!(QUEUED | HEAD | CLOSED), Relaxed);
+                // The lock may stay RESERVED, for the next head.
+                self.waiters.fetch_and(!(QUEUED | HEAD), Relaxed);
             } else if !found.more {
                 self.waiters.fetch_and(!QUEUED, Relaxed);
             }

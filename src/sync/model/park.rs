@@ -1,18 +1,20 @@
-//! Parking with a bucket that is a loom mutex, so that what the closures do and the change of the queue are
+//! Parking with buckets that are loom mutexes, so that what the closures do and the change of the queue are
 //! one step, and what one user of the bucket did is seen by the next, as `parking_lot_core` promises.
-//! The contract is in `real/park.rs`. All keys share one bucket, which a real table may do to any two.
+//! The contract is in `real/park.rs`. Each key has a bucket of its own: two that share one, as a real table
+//! may have it, order more.
 //!
 //! A thread sleeps on a channel of its own. Loom's `park` would not do: a wake-up that is kept for a thread that
 //! does not sleep yet is forgotten when that thread comes to a mutex first, as `release` may make it do, and one
 //! that finds it blocked there ends the wrong wait.
 
-use super::{audit, fault};
+use super::{audit, fault, time};
 use core::panic::Location;
 use loom::sync::{
     MutexGuard,
     mpsc::{Receiver, Sender, channel},
 };
 use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
 /// How a [`park`] ended.
@@ -53,17 +55,39 @@ impl Sleeper {
     }
 }
 
-type Table = HashMap<usize, VecDeque<Sleeper>>;
+type Queue = loom::sync::Mutex<VecDeque<Sleeper>>;
 
 loom::lazy_static! {
-    static ref BUCKET: loom::sync::Mutex<Table> = loom::sync::Mutex::new(Table::new());
+    /// Under a lock that loom does not see: finding one's bucket orders nothing.
+    static ref TABLE: std::sync::Mutex<HashMap<usize, Arc<Queue>>> = std::sync::Mutex::default();
 }
 
-fn bucket() -> MutexGuard<'static, Table> {
-    BUCKET.lock().expect("the closures do not panic")
+/// Makes the table. To loom whoever does it happens before whoever uses it, so the first thread should.
+pub(super) fn prepare() {
+    let _ = &*TABLE;
 }
 
-/// Sleeps on `key`, if `validate` says so. With a deadline it times out only where the model's fault says so.
+struct Bucket(Arc<Queue>);
+
+impl Bucket {
+    fn of<K>(key: &K) -> Self {
+        let mut table = TABLE.lock().unwrap_or_else(PoisonError::into_inner);
+        let queue = table.entry(core::ptr::from_ref(key).addr());
+        Self(Arc::clone(queue.or_insert_with(|| Arc::new(Queue::new(VecDeque::new())))))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, VecDeque<Sleeper>> {
+        self.0.lock().expect("the closures do not panic")
+    }
+}
+
+/// How many threads sleep on `key`, for models.
+pub(crate) fn sleepers<K>(key: &K) -> usize {
+    Bucket::of(key).lock().len()
+}
+
+/// Sleeps on `key`, if `validate` says so. With a deadline it times out where the model's fault says so, or for certain
+/// if that has passed.
 pub fn park<K>(
     key: &K,
     validate: impl FnOnce() -> bool,
@@ -82,22 +106,22 @@ pub fn park_releasing<K>(
     deadline: Option<Instant>,
 ) -> Parked {
     let early = fault::here(fault::Kind::EarlyReturn);
-    let deadline_passes = deadline.is_some() && fault::here(fault::Kind::Timeout);
-    let key = core::ptr::from_ref(key).addr();
+    let deadline_passes = deadline
+        .is_some_and(|deadline| time::has_passed(deadline) || fault::here(fault::Kind::Timeout));
+    let bucket = Bucket::of(key);
     let (me, woken) = Sleeper::this_thread();
     let id = me.id;
     {
-        let mut table = bucket();
+        let mut queue = bucket.lock();
         if !validate() {
             return Parked::Changed;
         }
-        table.entry(key).or_default().push_back(me);
+        queue.push_back(me);
     }
     release();
     if early || deadline_passes {
         // Others may have chosen us in between: then the wake-up stands.
-        let mut table = bucket();
-        let queue = table.entry(key).or_default();
+        let mut queue = bucket.lock();
         let before = queue.len();
         queue.retain(|sleeper| sleeper.id != id);
         if before != queue.len() {
@@ -119,10 +143,9 @@ pub fn unpark_one<K>(key: &K, before_wake: impl FnOnce(Unparked)) {
     if !audit::wake(Location::caller()) {
         return;
     }
-    let key = core::ptr::from_ref(key).addr();
+    let bucket = Bucket::of(key);
     let first = {
-        let mut table = bucket();
-        let queue = table.entry(key).or_default();
+        let mut queue = bucket.lock();
         let first = queue.pop_front();
         before_wake(Unparked { woke: first.is_some(), more: !queue.is_empty() });
         first
@@ -138,12 +161,11 @@ pub fn unpark_all<K>(key: &K, before_wake: impl FnOnce()) -> usize {
     if !audit::wake(Location::caller()) {
         return 0;
     }
-    let key = core::ptr::from_ref(key).addr();
+    let bucket = Bucket::of(key);
     let all = {
-        let mut table = bucket();
-        let all = core::mem::take(table.entry(key).or_default());
+        let mut queue = bucket.lock();
         before_wake();
-        all
+        core::mem::take(&mut *queue)
     };
     let woken = all.len();
     for sleeper in all {
