@@ -182,11 +182,8 @@ impl RawMutex {
     /// The caller holds the lock.
     pub(crate) unsafe fn unlock_fair(&self) {
         // Not by `CLOSED`, which a head that is about to park takes back.
-        self.release(if self.waiters.load(Relaxed) & (HEAD | QUEUED) == 0 {
-            FREE
-        } else {
-            RESERVED
-        });
+        let waits = self.waiters.load(Relaxed) & (HEAD | QUEUED) != 0;
+        self.release(if waits { RESERVED } else { FREE });
     }
 
     #[inline]
