@@ -92,7 +92,7 @@ pub(super) const QUEUED: u8 = 16;
 /// One of those who were woken and have not come yet: a number in the upper bits.
 const ONE_COMING: u8 = 32;
 pub(super) const COMING: u8 = 7 * ONE_COMING;
-/// With so many nobody is woken on top. Others may add two at the most.
+/// With so many nobody is woken on top. Other wakes are for when nobody is coming, so there are no more.
 const MANY_COMING: u8 = 4 * ONE_COMING;
 
 /// Somebody may be asleep.
@@ -255,9 +255,12 @@ impl RawMutex {
     /// Takes on the wake that `WAKE` asks for, unless somebody else has.
     fn wake(&self, mut waiters: u8) {
         while waiters & WAKE != 0 {
+            // Whoever is coming already sees to those who sleep.
+            let more = if waiters & COMING == 0 { ONE_COMING } else { 0 };
             // Relaxed: only who clears WAKE wakes.
-            let taken = (waiters & !WAKE) + ONE_COMING;
+            let taken = (waiters & !WAKE) + more;
             match self.waiters.compare_exchange_weak(waiters, taken, Relaxed, Relaxed) {
+                Ok(_) if more == 0 => return,
                 Ok(_) => return self.pop(),
                 Err(now) => waiters = now,
             }
@@ -399,10 +402,11 @@ impl RawMutex {
         (parked, after)
     }
 
-    /// Under the bucket's lock: the head is one that sleeps from now on, unless somebody took on to wake it.
+    /// Under the bucket's lock: the head is one that sleeps from now on, unless nobody would see to it, as a release has
+    /// taken on the wake and found nobody.
     fn resign(&self) -> bool {
         let mut waiters = self.waiters.load(Relaxed);
-        while waiters & WAKE != 0 {
+        while waiters & (WAKE | COMING) != 0 {
             // Relaxed: as in `pop`.
             let change = (waiters & !HEAD) | FRONT;
             match self.waiters.compare_exchange_weak(waiters, change, Relaxed, Relaxed) {
@@ -535,15 +539,13 @@ impl RawMutex {
     fn give_up(&self) {
         let mut waiters = self.waiters.load(Relaxed);
         loop {
-            let mut left = waiters & !(HEAD | CLOSED);
-            let alone = waiters & (COMING | ASLEEP) == 0;
-            if !alone {
-                left += ONE_COMING;
-            }
+            let must_wake = waiters & ASLEEP != 0 && waiters & COMING == 0;
+            let more = if must_wake { ONE_COMING } else { 0 };
             // Relaxed: as in `leave`.
+            let left = (waiters & !(HEAD | CLOSED)) + more;
             match self.waiters.compare_exchange_weak(waiters, left, Relaxed, Relaxed) {
-                Ok(_) if alone => return,
-                Ok(_) => return self.pop(),
+                Ok(_) if must_wake => return self.pop(),
+                Ok(_) => return,
                 Err(now) => waiters = now,
             }
         }

@@ -53,6 +53,16 @@ pub fn mode() -> Mode {
     }
 }
 
+/// The frequent side of the fence.
+pub fn light() {
+    super::light_fence();
+}
+
+/// The rare side of the fence.
+pub fn heavy() {
+    super::heavy_fence();
+}
+
 /// As in a process that has released nothing yet. No lock is in use meanwhile.
 pub fn start_over() {
     MODE.store(UNDECIDED, Relaxed);
