@@ -4,6 +4,7 @@ pub(crate) mod asymmetric;
 pub(crate) mod atomic;
 pub mod audit;
 pub mod fault;
+pub(crate) mod lock;
 pub mod park;
 pub(crate) mod spin;
 pub(crate) mod time;
@@ -26,6 +27,10 @@ pub(crate) mod sizes {
     pub(crate) const SLOTS: usize = 2;
     /// One shared place, so that two threads without a slot meet.
     pub(crate) const SHARED: usize = 1;
+    /// Three, and the one for those that find no place.
+    pub(crate) const CLASSES: usize = 4;
+    /// One round that may fail, then by address.
+    pub(crate) const ROUNDS: usize = 1;
 }
 
 /// A constructor without its `const`: each loom atomic is registered with the running model.

@@ -1,0 +1,26 @@
+//! Locks in a declared order: the wrong order does not compile, and where types cannot reach, the wrong lock is refused
+//! before it blocks.
+
+mod checked;
+mod error;
+mod level_mutex;
+mod levels;
+mod lock;
+mod set;
+mod token;
+mod watch;
+
+pub use checked::CheckedMutex;
+pub use error::{OrderError, OrderErrorKind, Step};
+pub use level_mutex::LevelMutex;
+pub use levels::{After, Level, Unlocked};
+pub use lock::OrderedGuard;
+pub use set::{CheckedSet, DuplicateLock, LockAllError, LockSet, lock_all};
+pub use token::{Root, Token, with_root};
+pub use watch::{Always, ByBuild, Checks, Never};
+
+/// For `lock_levels!`.
+#[doc(hidden)]
+pub mod __private {
+    pub use super::levels::{Bool, Place, Reach, closure, ranks};
+}

@@ -1,0 +1,14 @@
+// error[E0277]: lock order violation: a `
+//! `restrict` goes one way.
+
+#![forbid(unsafe_code)]
+
+use lockline::ordered::with_root;
+use ui::*;
+
+fn main() {
+    with_root(|mut token| {
+        let (_journal, mut token) = token.lock_and(&JOURNAL);
+        *token.restrict::<Account>().lock(&ALICE) += 1;
+    });
+}
