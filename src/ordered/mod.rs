@@ -2,6 +2,7 @@
 //! before it blocks.
 
 mod checked;
+mod dump;
 mod error;
 mod level_mutex;
 mod levels;
@@ -11,6 +12,7 @@ mod token;
 mod watch;
 
 pub use checked::CheckedMutex;
+pub use dump::{ObservedOrder, observed};
 pub use error::{OrderError, OrderErrorKind, Step};
 pub use level_mutex::LevelMutex;
 pub use levels::{After, Level, Unlocked};

@@ -15,6 +15,7 @@ mod coverage;
 mod fixture;
 mod harness;
 mod mutex;
+mod ordered;
 
 use harness::{Failure, Model, Report};
 use libtest_mimic::{Arguments, Conclusion, Failed, Trial};
@@ -26,7 +27,7 @@ use std::{
 };
 
 /// The models of each primitive.
-const PRIMITIVES: &[&[Model]] = &[counter::MODELS, mutex::MODELS, condvar::MODELS];
+const PRIMITIVES: &[&[Model]] = &[counter::MODELS, mutex::MODELS, condvar::MODELS, ordered::MODELS];
 
 fn main() -> ExitCode {
     let args: Vec<String> = env::args().skip(1).collect();
