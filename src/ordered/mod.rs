@@ -9,6 +9,7 @@ mod levels;
 mod lock;
 mod set;
 mod token;
+mod trace;
 mod watch;
 
 pub use checked::CheckedMutex;
@@ -21,8 +22,11 @@ pub use set::{CheckedSet, DuplicateLock, LockAllError, LockSet, lock_all};
 pub use token::{Root, Token, with_root};
 pub use watch::{Always, ByBuild, Checks, Never};
 
-/// For `lock_levels!`.
+/// For `lock_levels!`, and for the property tests.
 #[doc(hidden)]
 pub mod __private {
-    pub use super::levels::{Bool, Place, Reach, closure, ranks};
+    pub use super::{
+        levels::{Bool, Place, Reach, closure, ranks},
+        trace::Trace,
+    };
 }

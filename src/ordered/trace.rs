@@ -1,0 +1,46 @@
+//! An order of its own, for the property tests: the one of the program is shared by all of its tests.
+
+use crate::raw::order::{ClassCell, Held, Order};
+use core::{fmt, panic::Location};
+
+/// The graph behind [`CheckedMutex`](super::CheckedMutex), of classes that are numbers.
+#[derive(Default)]
+pub struct Trace(Order<usize>);
+
+impl Default for Order<usize> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Trace {
+    /// As a thread that asks for `wanted` while it holds `held`. `Err` names the one that it does not fit, and the classes on the way to it.
+    ///
+    /// # Errors
+    ///
+    /// If it is refused.
+    pub fn ask(&self, held: &[usize], wanted: usize) -> Result<(), (usize, Vec<usize>)> {
+        use crate::raw::order::Misfit::{Declared, Inverted, Same};
+        let class = |origin| self.0.class(&ClassCell::new(), origin);
+        let at = Location::caller();
+        let held: Vec<Held> =
+            held.iter().map(|&held| Held { class: class(held), address: 0, at }).collect();
+        let wanted = class(wanted);
+        if self.0.knows(&held, wanted) {
+            return Ok(());
+        }
+        let origin = |class| self.0.origin(class).expect("few classes");
+        self.0.admit(&held, wanted, at, |_, _| true).map_err(|misfit| match misfit {
+            Same(held) | Declared(held) => (origin(held.class), Vec::new()),
+            Inverted(held, way) => {
+                (origin(held.class), way.iter().map(|edge| origin(edge.after)).collect())
+            }
+        })
+    }
+}
+
+impl fmt::Debug for Trace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Trace")
+    }
+}
