@@ -61,7 +61,7 @@ impl fmt::Display for Refusal {
 impl Bank {
     /// Both accounts, then the journal. That the journal comes first somewhere else is not possible: in this function,
     /// `token.lock_and(&self.journal)` before the accounts is the compile error
-    /// ``lock order violation: a `Account` lock may not be acquired while a `Journal` lock is held``.
+    /// ``lock order violation: `Account` may not be locked while `Journal` is held``.
     fn transfer(
         &self,
         token: &mut Token<'_, Unlocked>,

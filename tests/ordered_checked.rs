@@ -159,7 +159,7 @@ fn declared_levels_decide_among_themselves() {
         assert_eq!(refused.kind(), DeclaredOrder);
         assert_eq!(
             (refused.wanted(), refused.held()),
-            ("a `Audit` lock".into(), Some("a `Journal` lock".into()))
+            ("a lock of level `Audit`".into(), Some("a lock of level `Journal`".into()))
         );
     }
     // Without an order between them: neither way, though their ranks are equal and another rank is not.

@@ -31,7 +31,7 @@ impl Level for Unlocked {
 /// It holds where the declaration says so, directly or over levels in between. Functions that are generic in the level
 /// they are called at name it as a bound.
 #[diagnostic::on_unimplemented(
-    message = "lock order violation: a `{Self}` lock may not be acquired while a `{Held}` lock is held",
+    message = "lock order violation: `{Self}` may not be locked while `{Held}` is held",
     label = "`{Self}` is not declared `after {Held}`, directly or over other levels",
     note = "acquire the `{Self}` lock first, or drop the `{Held}` guard before this call, or declare the order in `lock_levels!`; locks of one level are acquired together, by `lock_all`"
 )]

@@ -7,6 +7,8 @@ mod error;
 mod level_mutex;
 mod levels;
 mod lock;
+#[cfg(not(all(loom, feature = "loom")))]
+mod scope;
 mod set;
 mod token;
 mod trace;
@@ -18,6 +20,8 @@ pub use error::{OrderError, OrderErrorKind, Step};
 pub use level_mutex::LevelMutex;
 pub use levels::{After, Level, Unlocked};
 pub use lock::OrderedGuard;
+#[cfg(not(all(loom, feature = "loom")))]
+pub use scope::Scope;
 pub use set::{CheckedSet, DuplicateLock, LockAllError, LockSet, lock_all};
 pub use token::{Root, Token, with_root};
 pub use watch::{Always, ByBuild, Checks, Never};

@@ -133,8 +133,8 @@ pub fn with_root<R>(f: impl FnOnce(Token<'_, Unlocked>) -> R) -> R {
 /// });
 /// ```
 ///
-/// The other order does not compile. The error begins with `lock order violation: a `Account` lock may not be acquired
-/// while a `Journal` lock is held`:
+/// The other order does not compile. The error begins with
+/// ``lock order violation: `Account` may not be locked while `Journal` is held``:
 ///
 /// ```compile_fail,E0277
 /// use lockline::ordered::{LevelMutex, with_root};

@@ -102,7 +102,7 @@ impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Site(at) => write!(f, "the lock made at {at}"),
-            Self::Level(place) => write!(f, "a `{}` lock", place.name),
+            Self::Level(place) => write!(f, "a lock of level `{}`", place.name),
         }
     }
 }

@@ -1,4 +1,4 @@
-// error[E0277]: lock order violation: a `Journal` lock may not be acquired while a `Held` lock is held
+// error[E0277]: lock order violation: `Journal` may not be locked while `Held` is held
 //! A generic function says what it locks.
 
 #![forbid(unsafe_code)]

@@ -1,4 +1,4 @@
-// error[E0277]: lock order violation: a `Account` lock may not be acquired while a `Cache` lock is held
+// error[E0277]: lock order violation: `Account` may not be locked while `Cache` is held
 //! An order that goes on in another crate has its direction.
 
 #![forbid(unsafe_code)]

@@ -1,4 +1,5 @@
-// error[E0277]: lock order violation: a `
+// error[E0277]: lock order violation: `Account` may not be locked while `Journal` is held
+// error[E0277]: lock order violation: `Account` may not be locked while `Account` is held
 //! `restrict` goes one way.
 
 #![forbid(unsafe_code)]

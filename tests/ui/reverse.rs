@@ -1,4 +1,4 @@
-// error[E0277]: lock order violation: a `Account` lock may not be acquired while a `Journal` lock is held
+// error[E0277]: lock order violation: `Account` may not be locked while `Journal` is held
 //! The wrong order.
 
 #![forbid(unsafe_code)]

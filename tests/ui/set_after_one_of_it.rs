@@ -1,4 +1,4 @@
-// error[E0277]: lock order violation: a `Account` lock may not be acquired while a `Account` lock is held
+// error[E0277]: lock order violation: `Account` may not be locked while `Account` is held
 //! Nested sets of one level are no set (sortlock, lock_many).
 
 #![forbid(unsafe_code)]

@@ -1,4 +1,4 @@
-// error[E0277]: lock order violation: a `Audit` lock may not be acquired while a `Account` lock is held
+// error[E0277]: lock order violation: `Audit` may not be locked while `Account` is held
 //! Two levels without an order between them.
 
 #![forbid(unsafe_code)]

@@ -1,4 +1,4 @@
-// error[E0277]: lock order violation: a `Stranger` lock may not be acquired while a `Account` lock is held
+// error[E0277]: lock order violation: `Stranger` may not be locked while `Account` is held
 //! Two declarations that know nothing of each other.
 
 #![forbid(unsafe_code)]

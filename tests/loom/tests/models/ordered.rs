@@ -158,7 +158,7 @@ pub(crate) const MODELS: &[Model] = &[
     Model {
         name: "ordered::set_unwinding",
         promise: "a section that panics releases all locks of its set",
-        bound: Some(2),
+        bound: Some(3),
         body: || {
             let b = balances::<2>();
             let other = spawn(&b, |[x, y]| {
@@ -194,7 +194,7 @@ pub(crate) const MODELS: &[Model] = &[
     Model {
         name: "ordered::order_of_three",
         promise: "of three first acquisitions that make a circle, exactly one is refused",
-        bound: None,
+        bound: Some(2),
         body: || {
             release_by_store(true);
             let nothing = Arc::new(());
@@ -255,7 +255,7 @@ pub(crate) const MODELS: &[Model] = &[
     Model {
         name: "ordered::circle_of_three",
         promise: "of three waits that close a circle one is refused; without a circle none is",
-        bound: Some(2),
+        bound: Some(1),
         body: || {
             let ring = Ring::<3>::new();
             let others = [spawn(&ring, |ring| ring.run(1)), spawn(&ring, |ring| ring.run(2))];
