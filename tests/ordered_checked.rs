@@ -37,10 +37,10 @@ fn both_call_sites_and_the_chain_are_named() {
     let (a_held, b_asked, c_asked);
     {
         a_held = line!() + 1;
-        let _a = a.lock();
+        let a_guard = a.lock();
         b_asked = line!() + 1;
         let b = b.lock();
-        drop(_a);
+        drop(a_guard);
         c_asked = line!() + 1;
         drop((c.lock(), b));
     }
@@ -196,9 +196,9 @@ fn a_circle_over_declared_and_other_locks() {
         let _early = early.lock();
     }
     // Declared, over another block; but by now it would close a circle.
-    let _early = early.lock();
+    let early_guard = early.lock();
     assert_eq!(kind(latest.checked_lock()), Some(Inversion));
-    drop(_early);
+    drop(early_guard);
     // Levels that know nothing of each other.
     let _latest = latest.lock();
     assert_eq!(kind(elsewhere.checked_lock()), Some(DeclaredOrder));
@@ -262,9 +262,9 @@ fn the_order_outlives_its_locks() {
     let (a, c) = (Lock::always(0), Lock::always(0));
     {
         let b = Lock::always(0);
-        let _a = a.lock();
+        let a_guard = a.lock();
         let b_guard = b.lock();
-        drop(_a);
+        drop(a_guard);
         let _c = c.lock();
         drop(b_guard);
     }
@@ -353,12 +353,12 @@ fn what_was_dropped_is_not_held() {
 #[test]
 fn threads_hold_each_their_own() {
     let (a, b) = (Lock::always(0), Lock::always(0));
-    let _a = a.lock();
+    let a_guard = a.lock();
     thread::scope(|scope| {
         scope.spawn(|| drop(b.lock()));
     });
     // No edge from a to b.
-    drop(_a);
+    drop(a_guard);
     let _b = b.lock();
     assert_eq!(kind(a.checked_lock()), None);
 }

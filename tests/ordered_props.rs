@@ -42,8 +42,8 @@ proptest! {
         for level in 0..LEVELS {
             let longest = (0..LEVELS).filter(|&before| reach[level][before]).map(|before| ranks[before]).max();
             prop_assert_eq!(ranks[level], longest.unwrap_or(base) + 1);
-            for before in 0..LEVELS {
-                prop_assert_eq!(closed[level] >> before & 1 == 1, reach[level][before]);
+            for (before, reached) in reach[level].iter().enumerate() {
+                prop_assert_eq!(closed[level] >> before & 1 == 1, *reached);
             }
         }
     }

@@ -57,9 +57,9 @@ const_new! {
 
 impl<T> CheckedMutex<T> {
     const_new! {
+        #[track_caller]
         /// A free lock around `value`, of the class of this call, checked in [builds that ask for it](ByBuild). A constructor
         /// around it is one class to all its callers, unless it is `#[track_caller]` too.
-        #[track_caller]
         pub const fn new(value: T) -> Self {
             with_watch(<ByBuild as Sealed>::Watch::new(Origin::Site(Location::caller())), value)
         }
@@ -75,8 +75,8 @@ impl<T> CheckedMutex<T> {
 
 impl<T> CheckedMutex<T, Always> {
     const_new! {
-        /// As [`new`](CheckedMutex::new), checked in every build.
         #[track_caller]
+        /// As [`new`](CheckedMutex::new), checked in every build.
         pub const fn always(value: T) -> Self {
             with_watch(Watching::new(Origin::Site(Location::caller())), value)
         }
@@ -92,8 +92,8 @@ impl<T> CheckedMutex<T, Always> {
 
 impl<T> CheckedMutex<T, Never> {
     const_new! {
-        /// Not checked: the plain mutex.
         #[track_caller]
+        /// Not checked: the plain mutex.
         pub const fn never(value: T) -> Self {
             with_watch(Idle::new(Origin::Site(Location::caller())), value)
         }

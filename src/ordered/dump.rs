@@ -79,7 +79,7 @@ impl ObservedOrder {
         let mut block = "lock_levels! {\n    pub levels {\n".to_owned();
         for class in self.sorted() {
             if let Origin::Site(at) = self.origins[class] {
-                let _ = writeln!(block, "        /// Made at {}.", place(&at));
+                let _ = writeln!(block, "        /// Made at {}.", place(at));
             }
             let before: Vec<&str> = self
                 .nearest_before(class)
@@ -156,7 +156,7 @@ fn names(origins: &[Origin]) -> Vec<String> {
 }
 
 /// `src/net/conn_pool.rs:12` becomes `ConnPoolL12`.
-fn name_of(at: &Site) -> String {
+fn name_of(at: Site) -> String {
     let file = at.file().rsplit(['/', '\\']).next().unwrap_or_default();
     let mut name = String::new();
     for word in file.trim_end_matches(".rs").split(|c: char| !c.is_ascii_alphanumeric()) {
@@ -171,6 +171,6 @@ fn name_of(at: &Site) -> String {
 }
 
 /// For a text in double quotes.
-fn place(at: &Site) -> String {
+fn place(at: Site) -> String {
     format!("{}:{}:{}", at.file().replace('\\', "/"), at.line(), at.column())
 }

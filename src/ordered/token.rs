@@ -149,14 +149,17 @@ pub fn with_root<R>(f: impl FnOnce(Token<'_, Unlocked>) -> R) -> R {
 /// });
 /// ```
 pub struct Token<'t, Held> {
-    /// It stays on its thread, and is not copied.
-    marker: PhantomData<(&'t mut (), *mut (), fn() -> Held)>,
+    /// Not copied, and not outliving what it was made of.
+    borrow: PhantomData<&'t mut ()>,
+    /// It stays on its thread.
+    marker: PhantomData<*mut ()>,
+    held: PhantomData<fn() -> Held>,
 }
 
 impl<Held: Level> Token<'_, Held> {
     /// For whoever has the right to one: by a root, by another token, or by a lock just acquired with one.
     pub(super) fn new() -> Self {
-        Self { marker: PhantomData }
+        Self { borrow: PhantomData, marker: PhantomData, held: PhantomData }
     }
 
     /// A token to pass on by value. This one is back when that is gone.

@@ -19,6 +19,10 @@ impl Trace {
     /// # Errors
     ///
     /// If it is refused.
+    ///
+    /// # Panics
+    ///
+    /// If there are more classes than the graph has room for.
     pub fn ask(&self, held: &[usize], wanted: usize) -> Result<(), (usize, Vec<usize>)> {
         use crate::raw::order::Misfit::{Declared, Inverted, Same};
         let class = |origin| self.0.class(&ClassCell::new(), origin);

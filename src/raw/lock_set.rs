@@ -49,17 +49,40 @@ pub(crate) trait Member {
     unsafe fn unlock(&self);
 }
 
-/// Sorts `order`, which has the index of each member, by address; or says which two are the same.
+/// Sets of at most so many are sorted in line.
+const FEW: usize = 8;
+
+/// Sorts `order`, which has the index of each member in turn, by address; or says which two are the same.
+#[inline]
 pub(crate) fn sort<M: Member>(members: &[M], order: &mut [usize]) -> Result<(), (usize, usize)> {
-    order.sort_unstable_by_key(|&member| (members[member].address(), member));
-    let same = |pair: &&[usize]| members[pair[0]].address() == members[pair[1]].address();
-    match order.windows(2).filter(same).map(|pair| (pair[0], pair[1])).min_by_key(|pair| pair.1) {
-        None => Ok(()),
-        Some(pair) => Err(pair),
+    let address = |member: usize| members[member].address();
+    if order.len() > FEW {
+        order.sort_unstable_by_key(|&member| (address(member), member));
+    } else {
+        for sorted in 1..order.len() {
+            let mut place = sorted;
+            while place > 0 && address(order[place - 1]) > address(order[place]) {
+                order.swap(place - 1, place);
+                place -= 1;
+            }
+        }
     }
+    if order.windows(2).any(|pair| address(pair[0]) == address(pair[1])) {
+        return Err(duplicate(members, order));
+    }
+    Ok(())
+}
+
+/// Of a sorted order with duplicates, the one that is first there again.
+#[cold]
+fn duplicate<M: Member>(members: &[M], order: &[usize]) -> (usize, usize) {
+    let same = |pair: &&[usize]| members[pair[0]].address() == members[pair[1]].address();
+    let pairs = order.windows(2).filter(same).map(|pair| (pair[0], pair[1]));
+    pairs.min_by_key(|pair| pair.1).expect("the caller saw one")
 }
 
 /// Takes all, given their [sorted](sort) order; none is left taken by a refusal.
+#[inline]
 pub(crate) fn lock_all<M: Member>(members: &[M], order: &[usize]) -> Result<(), M::Refusal> {
     if order.is_empty() {
         return Ok(());

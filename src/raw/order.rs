@@ -129,6 +129,7 @@ struct Node<C> {
 
 impl<C: Copy + PartialEq> Order<C> {
     const_new! {
+        #[allow(clippy::large_stack_arrays, reason = "for a static")]
         pub(crate) const fn new() -> Self {
             Self {
                 known: array![array![AtomicUsize::new(0); WORDS]; CLASSES],

@@ -189,8 +189,10 @@ impl Waits {
         held: Vec<Held>,
     ) -> Result<Listed<'a>, Vec<Link>> {
         let thread = this_thread();
-        // SAFETY: only the lifetime changes. The entry is gone before the borrow is: `Listed` has that lifetime, and both
-        // users of this drop it.
+        let on: *const (dyn Resource + 'a) = on;
+        #[allow(clippy::transmute_ptr_to_ptr, reason = "a cast does not extend a lifetime")]
+        // SAFETY: only the lifetime changes. The entry is gone before the borrow is: `Listed` has that lifetime, and is
+        // dropped by those few who have one.
         let on =
             unsafe { core::mem::transmute::<*const (dyn Resource + 'a), *const dyn Resource>(on) };
         self.0.with(|list| {

@@ -8,7 +8,7 @@ use lockline::ordered::{Root, Token, Unlocked};
 use ui::*;
 
 fn main() {
-    let mut token = Token::<Unlocked> { marker: std::marker::PhantomData };
+    let mut token = Token::<Unlocked> { marker: std::marker::PhantomData, ..todo!() };
     *token.lock(&ALICE) += 1;
     let _root = Root { marker: std::marker::PhantomData };
 }

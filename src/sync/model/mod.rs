@@ -35,6 +35,8 @@ pub(crate) mod sizes {
 
 /// A constructor without its `const`: each loom atomic is registered with the running model.
 macro_rules! const_new {
+    // As each is.
+    (#[track_caller] $($rest:tt)*) => { $crate::sync::const_new! { $($rest)* } };
     ($(#[$meta:meta])* $visibility:vis const fn $($rest:tt)*) => {
         #[track_caller]
         $(#[$meta])*

@@ -147,10 +147,6 @@ fn one() -> Vec<Case> {
 
 /// A lock and its release, while one is held; each thread has two locks of its own.
 fn one_more(threads: usize) -> Vec<Case> {
-    let row = match threads {
-        1 => "one more, with one held",
-        _ => "one more, with one held, 2 threads on different locks",
-    };
     fn case<L: Lock>(row: &'static str, name: &str, kind: Kind, threads: usize) -> Case {
         Case::race(
             label(row, name, kind, threads),
@@ -168,6 +164,10 @@ fn one_more(threads: usize) -> Vec<Case> {
     }
     use Kind::*;
     type Pair = (Padded<LevelMutex<Outer, u64, Never>>, Padded<LevelMutex<Inner, u64, Never>>);
+    let row = match threads {
+        1 => "one more, with one held",
+        _ => "one more, with one held, 2 threads on different locks",
+    };
     vec![
         Case::race(
             label(row, "lockline, token", Ours, threads),
@@ -278,6 +278,10 @@ fn set_of_two() -> Vec<Case> {
     ]
 }
 
+fn add(values: [&mut u64; 5]) -> usize {
+    values.map(|value| *value += 1).len()
+}
+
 fn set_of_five() -> Vec<Case> {
     const ROW: &str = "a set of 5";
     use Kind::*;
@@ -289,17 +293,7 @@ fn set_of_five() -> Vec<Case> {
             |[a, b, c, d, e], _, ops| {
                 repeat(ops, |_| {
                     a.with(|a| {
-                        b.with(|b| {
-                            c.with(|c| {
-                                d.with(|d| {
-                                    e.with(|e| {
-                                        for value in [a, b, c, d, e] {
-                                            *value += 1;
-                                        }
-                                    })
-                                })
-                            })
-                        })
+                        b.with(|b| c.with(|c| d.with(|d| e.with(|e| add([a, b, c, d, e])))))
                     });
                 });
             },
