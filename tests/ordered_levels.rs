@@ -269,3 +269,25 @@ fn unsized_values() {
     let values: Box<LevelMutex<Journal, [u8]>> = Box::new(LevelMutex::new([1, 2, 3]));
     assert_eq!(with_root(|mut token| token.lock(&values).len()), 3);
 }
+
+/// As with a reference, a guard can be lent for shorter than it lives.
+#[test]
+fn guards_are_covariant() {
+    fn shorter<'a>(guard: OrderedGuard<'a, u32>, _until: &'a u32) -> OrderedGuard<'a, u32> {
+        guard
+    }
+    fn shorter_watched<'a>(
+        guard: OrderedGuard<'a, u32, Always>,
+        _until: &'a u32,
+    ) -> OrderedGuard<'a, u32, Always> {
+        guard
+    }
+    static LONG: LevelMutex<Journal, u32> = LevelMutex::new(1);
+    static WATCHED: LevelMutex<Journal, u32, Always> = LevelMutex::always(1);
+    with_root(|mut token| {
+        let guard: OrderedGuard<'_, u32> = token.lock(&LONG);
+        let local = 2;
+        assert_eq!(*shorter(guard, &local), 1);
+        assert_eq!(*shorter_watched(token.lock(&WATCHED), &local), 1);
+    });
+}

@@ -34,20 +34,18 @@ fn permutations(n: usize) -> Vec<Vec<usize>> {
 
 #[test]
 fn guards_come_in_the_order_of_the_arguments() {
-    let locks: Vec<Balance> = (0..5).map(Balance::new).collect();
+    let locks: Vec<LevelMutex<Account, usize>> = (0..5).map(LevelMutex::new).collect();
     with_root(|mut token| {
         for order in permutations(5) {
-            let refs: Vec<&Balance> = order.iter().map(|&n| &locks[n]).collect();
-            let expected: Vec<i64> = order.iter().map(|&n| n as i64).collect();
+            let refs: Vec<&LevelMutex<Account, usize>> = order.iter().map(|&n| &locks[n]).collect();
             let (slice, _) = token.lock_all(&refs[..]).unwrap();
-            assert_eq!(slice.iter().map(|guard| **guard).collect::<Vec<_>>(), expected);
+            assert_eq!(slice.iter().map(|guard| **guard).collect::<Vec<_>>(), order);
             drop(slice);
-            let array: [&Balance; 5] = refs.clone().try_into().unwrap();
+            let array: [&LevelMutex<Account, usize>; 5] = refs.clone().try_into().unwrap();
             let (array, _) = token.lock_all(array).unwrap();
-            assert_eq!(array.map(|guard| *guard)[..], expected);
-            let ((a, b, c, d, e), _) =
-                token.lock_all((refs[0], refs[1], refs[2], refs[3], refs[4])).unwrap();
-            assert_eq!([*a, *b, *c, *d, *e][..], expected);
+            assert_eq!(array.map(|guard| *guard)[..], order);
+            let (five, _) = token.lock_all((refs[0], refs[1], refs[2], refs[3], refs[4])).unwrap();
+            assert_eq!([*five.0, *five.1, *five.2, *five.3, *five.4][..], order);
         }
     });
     assert!(locks.iter().all(|lock| !lock.is_locked()));
@@ -103,7 +101,9 @@ fn a_set_that_waits_holds_nothing() {
     let [left, busy, right] = &locks;
     let add = |order: [&Balance; 3]| {
         with_root(|mut token| {
-            token.lock_all(order).unwrap().0.map(|mut balance| *balance += 1);
+            for mut balance in token.lock_all(order).unwrap().0 {
+                *balance += 1;
+            }
         });
     };
     with_root(|mut token| {
@@ -187,11 +187,11 @@ fn checked_sets() {
     assert_eq!(guards.map(|guard| *guard), [2, 0, 1]);
     let refs = [&b, &c];
     assert_eq!(*lock_all(&refs[..]).unwrap()[1], 2);
-    let (x, y) = lock_all((&b, &a)).unwrap();
-    assert_eq!((*x, *y), (1, 0));
+    let pair = lock_all((&b, &a)).unwrap();
+    assert_eq!((*pair.0, *pair.1), (1, 0));
     // One by one they are refused.
     assert_eq!(c.checked_lock().unwrap_err().kind(), OrderErrorKind::SameClass);
-    drop((x, y));
+    drop(pair);
     let twice = lock_all((&a, &a)).unwrap_err();
     assert!(matches!(twice, LockAllError::Duplicate(DuplicateLock { first: 0, second: 1 })));
 }

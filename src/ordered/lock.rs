@@ -75,7 +75,7 @@ impl<T: ?Sized, S: Checks> Lock<T, S> {
     pub(super) unsafe fn guard(&self) -> OrderedGuard<'_, T, S> {
         // SAFETY: the caller's promise.
         let guard = unsafe { MutexGuard::new(&self.mutex) };
-        OrderedGuard { watch: &self.watch, guard }
+        OrderedGuard { watch: self.watch.pointer(), guard }
     }
 }
 
@@ -106,7 +106,7 @@ impl<T: ?Sized + fmt::Debug, S: Checks> Lock<T, S> {
 #[must_use = "the lock is released at once if the guard is not kept"]
 #[clippy::has_significant_drop]
 pub struct OrderedGuard<'a, T: ?Sized, S: Checks = ByBuild> {
-    watch: &'a S::Watch,
+    watch: <S::Watch as Watch>::Pointer,
     /// Unlocks, after the watch was told.
     guard: MutexGuard<'a, T>,
 }
@@ -114,7 +114,8 @@ pub struct OrderedGuard<'a, T: ?Sized, S: Checks = ByBuild> {
 impl<T: ?Sized, S: Checks> Drop for OrderedGuard<'_, T, S> {
     #[inline]
     fn drop(&mut self) {
-        self.watch.releasing();
+        // SAFETY: the guard borrows the lock, and the watch is part of that.
+        unsafe { S::Watch::follow(&self.watch) }.releasing();
     }
 }
 

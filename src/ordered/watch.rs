@@ -13,7 +13,7 @@ use crate::{
     statics,
     sync::{const_new, local_const, spin::Spin},
 };
-use core::{cell::RefCell, fmt};
+use core::{cell::RefCell, fmt, ptr::NonNull};
 
 /// Whether a lock is checked at run time: [`ByBuild`], [`Always`] or [`Never`]. What is not checked costs neither space
 /// nor time. Sealed.
@@ -44,7 +44,7 @@ pub(super) mod sealed {
     pub trait Sealed: 'static {
         /// Stands beside the lock.
         #[allow(private_bounds, reason = "sealed")]
-        type Watch: super::Watch + core::fmt::Debug + Send + Sync;
+        type Watch: super::Watch + core::fmt::Debug + Send + Sync + 'static;
     }
 }
 
@@ -65,6 +65,13 @@ impl sealed::Sealed for Never {
 
 /// What there is to do beside locking.
 pub(crate) trait Watch {
+    /// Of a guard, to find the watch again: nothing where nothing is watched, so that a guard is no larger then.
+    type Pointer;
+    fn pointer(&self) -> Self::Pointer;
+    /// # Safety
+    ///
+    /// The watch that the pointer was made of is still borrowed.
+    unsafe fn follow(pointer: &Self::Pointer) -> &Self;
     /// Whether the calling thread may wait for this lock, by what it holds and by the order.
     fn admit(&self, at: Site) -> Result<(), OrderError>;
     /// Takes the lock, unless waiting for it would close a circle of waits.
@@ -126,6 +133,16 @@ struct Nobody;
 impl Observer for Nobody {}
 
 impl Watch for Idle {
+    type Pointer = ();
+
+    #[inline]
+    fn pointer(&self) {}
+
+    #[inline]
+    unsafe fn follow((): &()) -> &Self {
+        const { &Self(()) }
+    }
+
     #[inline]
     fn admit(&self, _at: Site) -> Result<(), OrderError> {
         Ok(())
@@ -266,7 +283,29 @@ fn name(class: Class) -> String {
         .map_or_else(|| "a lock without a class".to_owned(), |origin| origin.to_string())
 }
 
+/// To a lock that is watched. No reference, so that a guard's lifetime can be shortened as that of one.
+#[derive(Debug)]
+pub(crate) struct Pointer(NonNull<Watching>);
+
+// SAFETY: as of a shared reference: what it points to can be shared.
+unsafe impl Send for Pointer {}
+// SAFETY: as above.
+unsafe impl Sync for Pointer {}
+
 impl Watch for Watching {
+    type Pointer = Pointer;
+
+    #[inline]
+    fn pointer(&self) -> Pointer {
+        Pointer(NonNull::from(self))
+    }
+
+    #[inline]
+    unsafe fn follow(pointer: &Pointer) -> &Self {
+        // SAFETY: the caller's promise.
+        unsafe { pointer.0.as_ref() }
+    }
+
     #[inline]
     fn admit(&self, at: Site) -> Result<(), OrderError> {
         let class = self.class();
