@@ -38,10 +38,10 @@ use std::time::Duration;
 ///     let users = USERS.lock();
 ///     LOG.lock().push(format!("{} users", users.len()));
 /// }
-/// let log = LOG.lock();
+/// let (log, here) = (LOG.lock(), line!());
 /// let refused = USERS.checked_lock().unwrap_err();
 /// assert_eq!(refused.kind(), OrderErrorKind::Inversion);
-/// assert_eq!(refused.held_at().unwrap().line(), 11);
+/// assert_eq!(refused.held_at().unwrap().line(), here);
 /// // Nobody waits who has a deadline.
 /// assert!(USERS.try_lock().is_some());
 /// ```
