@@ -1,11 +1,11 @@
 //! Orders nobody thought of, against slow answers that are plainly right.
 
 use lockline::ordered::{
-    __private::{Trace, closure, ranks},
+    __private::{Shared, Trace, WaitTrace, closure, ranks},
     Always, CheckedMutex, OrderErrorKind, OrderedGuard,
 };
 use proptest::{collection::vec, prelude::*};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Everything that can be reached, by the textbook.
 #[allow(clippy::needless_range_loop, reason = "as the textbook has it")]
@@ -134,6 +134,59 @@ proptest! {
                     Step::Drop(nth) if nth < held.len() => _ = held.remove(nth),
                     Step::Drop(_) => {}
                 }
+            }
+        }
+    }
+}
+
+const THREADS: usize = 6;
+
+/// Whether `thread` would ever go on: everybody who does not wait lets go of what it has, which ends the waits for that,
+/// and so on until nothing changes.
+fn goes_on(waiting: &BTreeMap<usize, &Shared>, thread: usize) -> bool {
+    let mut waiting = waiting.clone();
+    loop {
+        let ends = waiting
+            .iter()
+            .find(|(_, on)| {
+                on.0.is_empty() || on.0.iter().any(|holder| !waiting.contains_key(holder))
+            })
+            .map(|(&thread, _)| thread);
+        match ends {
+            Some(thread) => _ = waiting.remove(&thread),
+            None => return !waiting.contains_key(&thread),
+        }
+    }
+}
+
+proptest! {
+    /// Waits for what one or several threads hold: refused are exactly those that would never end.
+    #[test]
+    fn waits_are_refused_exactly_when_hopeless(
+        shared in vec(vec(1..=THREADS, 0..4), 1..12),
+        steps in vec((1..=THREADS, any::<proptest::sample::Index>(), any::<bool>()), 0..60),
+    ) {
+        let shared: Vec<Shared> = shared.into_iter().map(Shared).collect();
+        let trace = WaitTrace::default();
+        let mut tickets = BTreeMap::new();
+        let mut waiting = BTreeMap::new();
+        for (thread, on, leaves) in steps {
+            if waiting.contains_key(&thread) {
+                // A wait ends, for whatever reason.
+                if leaves {
+                    waiting.remove(&thread);
+                    tickets.remove(&thread);
+                }
+                continue;
+            }
+            let on = on.get(&shared);
+            waiting.insert(thread, on);
+            let hopeful = goes_on(&waiting, thread);
+            let ticket = trace.wait(thread, on);
+            prop_assert_eq!(ticket.is_some(), hopeful);
+            match ticket {
+                Some(ticket) => _ = tickets.insert(thread, ticket),
+                None => _ = waiting.remove(&thread),
             }
         }
     }

@@ -123,6 +123,6 @@ pub use watch::{Always, ByBuild, Checks, Never};
 pub mod __private {
     pub use super::{
         levels::{Bool, Place, Reach, closure, ranks},
-        trace::Trace,
+        trace::{Shared, Trace, WaitTrace},
     };
 }

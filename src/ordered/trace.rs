@@ -1,6 +1,9 @@
-//! An order of its own, for the property tests: the one of the program is shared by all of its tests.
+//! An order and waits of its own, for the property tests: those of the program are shared by all of its tests.
 
-use crate::raw::order::{ClassCell, Held, Order};
+use crate::raw::{
+    order::{ClassCell, Held, Order},
+    waits::{Listed, Resource, Thread, Waits},
+};
 use core::{fmt, panic::Location};
 
 /// The graph behind [`CheckedMutex`](super::CheckedMutex), of classes that are numbers.
@@ -46,5 +49,36 @@ impl Trace {
 impl fmt::Debug for Trace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Trace")
+    }
+}
+
+/// The waits behind [`CheckedMutex`](super::CheckedMutex), of threads that are numbers from 1.
+#[derive(Debug)]
+pub struct WaitTrace(Waits);
+
+/// Something that those threads hold, as the permits of a semaphore: each of them could end a wait for it.
+#[derive(Clone, Debug)]
+pub struct Shared(pub Vec<usize>);
+
+impl Resource for Shared {
+    fn holders(&self, name: &mut dyn FnMut(Thread)) {
+        self.0.iter().copied().for_each(name);
+    }
+}
+
+/// A thread waits until this is dropped.
+#[derive(Debug)]
+pub struct Waiting<'a>(#[allow(dead_code, reason = "dropped")] Listed<'a>);
+
+impl Default for WaitTrace {
+    fn default() -> Self {
+        Self(Waits::new())
+    }
+}
+
+impl WaitTrace {
+    /// As a thread that is about to wait `on` something; none if it is refused.
+    pub fn wait<'a>(&'a self, thread: usize, on: &'a Shared) -> Option<Waiting<'a>> {
+        self.0.enter(thread, on, Location::caller(), Vec::new()).ok().map(Waiting)
     }
 }

@@ -238,7 +238,7 @@ impl Watching {
                 return Ok(());
             }
         }
-        match WAITS.enter(&self.owner, at, held()) {
+        match WAITS.enter(waits::this_thread(), &self.owner, at, held()) {
             Ok(_listed) => {
                 raw.lock(&Nobody, None);
                 Ok(())

@@ -44,7 +44,8 @@
 //! # Checked by
 //!
 //! `tests/loom/tests/models/ordered.rs`: cycles of two and of three, where exactly one is refused; waits without a cycle,
-//! where none is. `tests/ordered_waits.rs` on real threads.
+//! where none is. `tests/ordered_waits.rs` on real threads; `tests/ordered_props.rs` compares waits for
+//! what has several holders with a simulation.
 
 use super::order::{Held, Site};
 use crate::{
@@ -162,15 +163,17 @@ pub(crate) struct Link {
     pub(crate) held_at: Option<Site>,
 }
 
-/// The calling thread is in the list until this is dropped.
+/// A thread is in the list until this is dropped.
 #[derive(Debug)]
 #[must_use]
-pub(crate) struct Listed<'a>(&'a Waits);
+pub(crate) struct Listed<'a> {
+    waits: &'a Waits,
+    thread: Thread,
+}
 
 impl Drop for Listed<'_> {
     fn drop(&mut self) {
-        let me = this_thread();
-        self.0.0.with(|list| list.retain(|waiting| waiting.thread != me));
+        self.waits.0.with(|list| list.retain(|waiting| waiting.thread != self.thread));
     }
 }
 
@@ -181,14 +184,14 @@ impl Waits {
         }
     }
 
-    /// Lists that the calling thread, which holds `held`, is about to wait `on` something; or says in which circle it would.
+    /// Lists that `thread`, which holds `held`, is about to wait `on` something; or says in which circle it would.
     pub(crate) fn enter<'a>(
         &'a self,
+        thread: Thread,
         on: &'a dyn Resource,
         at: Site,
         held: Vec<Held>,
     ) -> Result<Listed<'a>, Vec<Link>> {
-        let thread = this_thread();
         let on: *const (dyn Resource + 'a) = on;
         #[allow(clippy::transmute_ptr_to_ptr, reason = "a cast does not extend a lifetime")]
         // SAFETY: only the lifetime changes. The entry is gone before the borrow is: `Listed` has that lifetime, and is
@@ -199,7 +202,7 @@ impl Waits {
             list.push(Waiting { thread, on, at, held });
             let stuck = stuck_with(list, thread);
             if stuck.is_empty() {
-                return Ok(Listed(self));
+                return Ok(Listed { waits: self, thread });
             }
             let circle = circle(list, thread, &stuck);
             list.retain(|waiting| waiting.thread != thread);
