@@ -296,4 +296,20 @@ pub(crate) const MODELS: &[Model] = &[
             assert!(x.try_lock().is_some() && y.try_lock().is_some());
         },
     },
+    Model {
+        name: "ordered::set_lets_go",
+        promise: "what a set took and let go of again is not held, neither by the lock nor for the checks",
+        bound: Some(3),
+        body: || {
+            let ring = Ring::<2>::new();
+            let other = spawn(&ring, |ring| {
+                let [x, y] = &ring.locks;
+                drop(lock_all((x, y)).expect("nobody waits for it with a lock in hand"));
+                assert!(x.checked_lock().is_ok());
+            });
+            let [_, y] = &ring.locks;
+            *y.lock_or_deadlock().expect("nothing is held") += 1;
+            other.join().unwrap();
+        },
+    },
 ];
