@@ -277,6 +277,20 @@ pub(crate) const MODELS: &[Model] = &[
         },
     },
     Model {
+        name: "ordered::no_circle_any_more",
+        promise: "a thread that has got what it waited for gives hope to who waits for it, from that moment",
+        bound: Some(2),
+        body: || {
+            let ring = Ring::<2>::new();
+            let other = spawn(&ring, |ring| assert!(!ring.run(0)));
+            let [x, y] = &ring.locks;
+            // The other may wait for this one while it has the first, and get it when it is dropped here.
+            *y.lock_or_deadlock().expect("nothing is held") += 1;
+            *x.lock_or_deadlock().expect("nothing is held any more") += 1;
+            other.join().unwrap();
+        },
+    },
+    Model {
         name: "ordered::circle_with_a_set",
         promise: "a set that waits for one lock with another in hand is part of the waits: one is refused",
         bound: Some(2),
