@@ -82,7 +82,7 @@ fn wrong_programs_are_rejected_for_what_is_wrong() {
         }
     }
 
-    let mut wrong = String::new();
+    let mut wrong = Vec::new();
     for (name, errors) in &expected {
         let found = &found[name];
         let (elsewhere, errors): (Vec<_>, Vec<_>) =
@@ -93,8 +93,8 @@ fn wrong_programs_are_rejected_for_what_is_wrong() {
             found.iter().all(|found| errors.iter().any(|expected| found.starts_with(*expected)));
         let elsewhere = elsewhere.iter().all(|expected| log.contains(&expected[ELSEWHERE.len()..]));
         if !(all && no_other && elsewhere) {
-            wrong += &format!("{name}: expected {errors:#?}, found {found:#?}\n");
+            wrong.push(format!("{name}: expected {errors:#?}, found {found:#?}"));
         }
     }
-    assert!(wrong.is_empty(), "{wrong}\n{log}");
+    assert!(wrong.is_empty(), "{}\n\n{log}", wrong.join("\n"));
 }

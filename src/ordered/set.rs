@@ -79,6 +79,11 @@ mod sealed {
 
 /// [`LevelMutex`]es of one level, for [`Token::lock_all`](super::Token::lock_all): a tuple of two to eight references, an array or
 /// a slice of them. Sealed.
+#[diagnostic::on_unimplemented(
+    message = "not a set of locks: all must be of one level, and checked alike",
+    label = "a set is a tuple of two to eight references to locks, an array or a slice of them",
+    note = "locks of different levels are locked one after the other, by `lock_and`"
+)]
 pub trait LockSet<'g>: sealed::Sealed {
     /// The level of all.
     type Level: Level;
@@ -90,6 +95,10 @@ pub trait LockSet<'g>: sealed::Sealed {
 }
 
 /// [`CheckedMutex`]es of one class, for [`lock_all`]: a tuple of two to eight references, an array or a slice of them. Sealed.
+#[diagnostic::on_unimplemented(
+    message = "not a set of locks: all must be checked alike",
+    label = "a set is a tuple of two to eight references to locks, an array or a slice of them"
+)]
 pub trait CheckedSet<'g>: sealed::Sealed {
     /// Their guards, in the same order.
     type Guards;

@@ -1,14 +1,14 @@
-// error[E0451]: field `marker` of struct `Token` is private
-// error[E0451]: field `marker` of struct `Root` is private
+// error[E0451]: field
 //! A token or a root out of nothing.
 
 #![forbid(unsafe_code)]
 
 use lockline::ordered::{Root, Token, Unlocked};
+use std::marker::PhantomData;
 use ui::*;
 
 fn main() {
-    let mut token = Token::<Unlocked> { marker: std::marker::PhantomData, ..todo!() };
+    let mut token = Token::<Unlocked> { borrow: PhantomData, marker: PhantomData, held: PhantomData };
     *token.lock(&ALICE) += 1;
-    let _root = Root { marker: std::marker::PhantomData };
+    let _root = Root { marker: PhantomData };
 }

@@ -1,4 +1,4 @@
-// error[E0277]: the trait bound
+// error[E0277]: not a set of locks: all must be of one level
 // error[E0308]
 //! surelock's sets take any levels, in the order in which the locks were made: two threads really deadlocked.
 
