@@ -3,13 +3,14 @@
 use lockline::{
     lock_levels,
     ordered::{
-        Always, CheckedMutex, LevelMutex, LockAllError, OrderErrorKind, Step, lock_all, with_root,
+        self, Always, CheckedMutex, LevelMutex, LockAllError, OrderErrorKind, Step, lock_all,
+        with_root,
     },
 };
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
-        Barrier,
+        Arc, Barrier,
         atomic::{AtomicUsize, Ordering::Relaxed},
     },
     thread,
@@ -212,4 +213,77 @@ fn waits_for_locks_with_tokens_count() {
         });
     });
     assert_eq!(refused.load(Relaxed), 1);
+}
+
+// ----------------------------------------------------------------------------- joins
+
+/// Whoever comes last, the thread that joins or the one that wants what the joiner has, is refused.
+#[test]
+fn a_join_can_be_in_a_circle() {
+    for _ in 0..50 {
+        let lock = Arc::new(Lock::always(0));
+        let held = lock.lock();
+        let wants = Arc::clone(&lock);
+        let child = ordered::spawn(move || {
+            wants.lock_or_deadlock().map(drop).map_err(|error| error.kind())
+        });
+        match child.join() {
+            Ok(child) => assert_eq!(child.unwrap(), Err(OrderErrorKind::Deadlock)),
+            Err((refused, child)) => {
+                assert_eq!(refused.kind(), OrderErrorKind::Deadlock);
+                drop(held);
+                assert_eq!(child.join().unwrap().unwrap(), Ok(()));
+            }
+        }
+    }
+}
+
+/// Also when this time nobody would have waited.
+#[test]
+fn a_join_against_the_order_is_refused() {
+    let lock = Arc::new(Lock::always(0));
+    let start = || {
+        let wants = Arc::clone(&lock);
+        ordered::spawn(move || drop(wants.lock()))
+    };
+    start().join().unwrap().unwrap();
+    let child = start();
+    // It has let go of the lock, and will not want it again.
+    while Arc::strong_count(&lock) > 1 {
+        thread::yield_now();
+    }
+    let held = lock.lock();
+    let (refused, child) = child.join().unwrap_err();
+    assert_eq!(refused.kind(), OrderErrorKind::Inversion);
+    assert!(refused.wanted().starts_with("the thread started at"), "{refused}");
+    drop(held);
+    child.join().unwrap().unwrap();
+}
+
+/// And the other way round: the joiner was seen first, so the thread is refused its lock.
+#[test]
+fn a_thread_that_is_joined_with_a_lock_in_hand_may_not_take_it() {
+    fn start(f: impl FnOnce() + Send + 'static) -> ordered::JoinHandle<()> {
+        ordered::spawn(f)
+    }
+    let lock = Arc::new(Lock::always(0));
+    {
+        let _held = lock.lock();
+        start(|| ()).join().unwrap().unwrap();
+    }
+    let wants = Arc::clone(&lock);
+    let message = start(move || drop(wants.lock())).join().unwrap().unwrap_err();
+    assert!(message.downcast::<String>().unwrap().starts_with("lock refused: against the order"));
+}
+
+#[test]
+fn threads_may_start_each_other_at_one_place() {
+    fn depth(left: u32) -> u32 {
+        if left == 0 {
+            0
+        } else {
+            1 + ordered::spawn(move || depth(left - 1)).join().unwrap().unwrap()
+        }
+    }
+    assert_eq!(depth(5), 5);
 }

@@ -56,7 +56,7 @@ impl ObservedOrder {
         let mut dot = "digraph locks {\n    node [shape=box];\n".to_owned();
         for (name, origin) in self.names.iter().zip(&self.origins) {
             let label = match origin {
-                Origin::Site(at) => format!("{name}\\n{}", place(at)),
+                Origin::Site(at) | Origin::Thread(at) => format!("{name}\\n{}", place(at)),
                 Origin::Level(_) => name.clone(),
             };
             let _ = writeln!(dot, "    {name} [label=\"{label}\"];");
@@ -78,9 +78,13 @@ impl ObservedOrder {
     pub fn levels(&self) -> String {
         let mut block = "lock_levels! {\n    pub levels {\n".to_owned();
         for class in self.sorted() {
-            if let Origin::Site(at) = self.origins[class] {
-                let _ = writeln!(block, "        /// Made at {}.", place(at));
-            }
+            let _ = match self.origins[class] {
+                Origin::Site(at) => writeln!(block, "        /// Made at {}.", place(at)),
+                Origin::Thread(at) => {
+                    writeln!(block, "        /// Threads, started at {}.", place(at))
+                }
+                Origin::Level(_) => Ok(()),
+            };
             let before: Vec<&str> = self
                 .nearest_before(class)
                 .into_iter()
@@ -142,7 +146,7 @@ fn names(origins: &[Origin]) -> Vec<String> {
     for origin in origins {
         let name = match origin {
             Origin::Level(place) => place.name.to_owned(),
-            Origin::Site(at) => name_of(at),
+            Origin::Site(at) | Origin::Thread(at) => name_of(at),
         };
         let mut own = name.clone();
         let mut n = 2;

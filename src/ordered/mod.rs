@@ -16,6 +16,8 @@
 //! `CheckedMutex` of the same level is checked at run time. In builds with debug assertions both are, and see each
 //! other. [`observed`] writes the declaration for a program that has none yet.
 //!
+//! Threads are waited for too: [`Token::scope`] puts joining them into the declared order, [`spawn`] into the one that is learnt.
+//!
 //! # Examples
 //!
 //! ```
@@ -75,8 +77,8 @@
 //!    run beside one. There is no such stack in safe Rust to test with.
 //! 6. **The rank** that stops hand-written orders is looked at when code is generated: `cargo check` does not show it, `cargo build` does.
 //!    `tests/ui/hand_written_relation.rs`.
-//! 7. **Threads joined otherwise** than by [`Token::scope`] are not part of the order: `JoinHandle::join` with a lock in hand that
-//!    the thread needs. No test: it would hang, as it does with any lock.
+//! 7. **Threads joined otherwise** than by [`Token::scope`], or started by other means than [`spawn`], are not part of the order:
+//!    std's `JoinHandle::join` with a lock in hand that the thread needs. No test: it would hang, as it does with any lock.
 //! 8. **Refused though harmless**: two levels without an order between them are never held together; the run-time order does not know
 //!    that a lock around both orders, or a phase of the program, makes them safe (`a_gate_lock_does_not_excuse`); and two locks of
 //!    one class are refused where an order among them would do (`two_of_one_class`).
@@ -96,6 +98,7 @@
 mod checked;
 mod dump;
 mod error;
+mod join;
 mod level_mutex;
 mod levels;
 mod lock;
@@ -109,6 +112,7 @@ mod watch;
 pub use checked::CheckedMutex;
 pub use dump::{ObservedOrder, observed};
 pub use error::{OrderError, OrderErrorKind, Step};
+pub use join::{JoinHandle, spawn};
 pub use level_mutex::LevelMutex;
 pub use levels::{After, Level, Unlocked};
 pub use lock::OrderedGuard;

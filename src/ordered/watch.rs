@@ -8,7 +8,7 @@ use crate::{
     raw::{
         mutex::{Observer, RawMutex},
         order::{Class, ClassCell, Edge, Held, Misfit, Order, Site},
-        waits::{self, Link, Owner, Waits},
+        waits::{self, Link, Listed, Owner, Waits},
     },
     statics,
     sync::{const_new, local_const, spin::Spin},
@@ -93,6 +93,8 @@ pub(crate) enum Origin {
     Site(Site),
     /// Of this level.
     Level(&'static Place),
+    /// No lock, but the end of the threads started at this place.
+    Thread(Site),
 }
 
 impl Origin {
@@ -110,6 +112,7 @@ impl fmt::Display for Origin {
         match self {
             Self::Site(at) => write!(f, "the lock made at {at}"),
             Self::Level(place) => write!(f, "a lock of level `{}`", place.name),
+            Self::Thread(at) => write!(f, "the thread started at {at}"),
         }
     }
 }
@@ -212,22 +215,12 @@ impl Watching {
         let Err(misfit) = ORDER.admit(&held, self.class(), at, Origin::may_precede) else {
             return Ok(());
         };
-        let (kind, held, chain) = match misfit {
-            _ if self.owner.is_this_thread() => {
-                let this = held.iter().find(|held| held.address == waits::address(&self.owner));
-                (OrderErrorKind::SelfDeadlock, this.copied(), Vec::new())
-            }
-            Misfit::Same(held) => (OrderErrorKind::SameClass, Some(held), Vec::new()),
-            Misfit::Declared(held) => (OrderErrorKind::DeclaredOrder, Some(held), Vec::new()),
-            Misfit::Inverted(held, chain) => (OrderErrorKind::Inversion, Some(held), chain),
-        };
-        let chain = chain.iter().map(|edge| Step::Asked {
-            held: name(edge.before),
-            held_at: edge.held_at,
-            asked: name(edge.after),
-            asked_at: edge.asked_at,
-        });
-        Err(self.refusal(kind, at, held, chain.collect()))
+        if self.owner.is_this_thread() {
+            let this = held.iter().find(|held| held.address == waits::address(&self.owner));
+            let kind = OrderErrorKind::SelfDeadlock;
+            return Err(refusal(kind, self.origin, at, this.copied(), Vec::new()));
+        }
+        Err(refusal_of(misfit, self.origin, at))
     }
 
     #[cold]
@@ -253,22 +246,93 @@ impl Watching {
         } else {
             OrderErrorKind::Deadlock
         };
-        // What the last of the circle waits for.
-        let since = circle.last().and_then(|link| link.held_at);
-        let held = held().into_iter().find(|held| Some(held.at) == since);
-        let step = |&Link { waits_at, held_at }: &Link| Step::Waits { waits_at, held_at };
-        self.refusal(kind, at, held, circle.iter().map(step).collect())
+        refusal_in(circle, kind, self.origin, at)
+    }
+}
+
+/// Because of the order.
+fn refusal_of(misfit: Misfit, wanted: Origin, at: Site) -> OrderError {
+    let (kind, held, chain) = match misfit {
+        Misfit::Same(held) => (OrderErrorKind::SameClass, held, Vec::new()),
+        Misfit::Declared(held) => (OrderErrorKind::DeclaredOrder, held, Vec::new()),
+        Misfit::Inverted(held, chain) => (OrderErrorKind::Inversion, held, chain),
+    };
+    let chain = chain.iter().map(|edge| Step::Asked {
+        held: name(edge.before),
+        held_at: edge.held_at,
+        asked: name(edge.after),
+        asked_at: edge.asked_at,
+    });
+    refusal(kind, wanted, at, Some(held), chain.collect())
+}
+
+/// Because of the waits that depend on each other.
+fn refusal_in(circle: &[Link], kind: OrderErrorKind, wanted: Origin, at: Site) -> OrderError {
+    // What the last of the circle waits for.
+    let since = circle.last().and_then(|link| link.held_at);
+    let held = held().into_iter().find(|held| Some(held.at) == since);
+    let step = |&Link { waits_at, held_at }: &Link| Step::Waits { waits_at, held_at };
+    refusal(kind, wanted, at, held, circle.iter().map(step).collect())
+}
+
+fn refusal(
+    kind: OrderErrorKind,
+    wanted: Origin,
+    wanted_at: Site,
+    held: Option<Held>,
+    chain: Vec<Step>,
+) -> OrderError {
+    let held = held.and_then(|held| Some((ORDER.origin(held.class)?, held.at)));
+    OrderError::new(Facts { kind, wanted, wanted_at, held, chain })
+}
+
+/// The end of a thread that was started for it, as something to wait for: to the order, a lock that the thread holds from
+/// start to end.
+#[derive(Debug)]
+pub(super) struct ThreadEnd {
+    class: Class,
+    origin: Origin,
+    thread: Ends,
+    start: Site,
+}
+
+#[derive(Debug)]
+struct Ends(waits::Thread);
+
+impl waits::Resource for Ends {
+    fn holders(&self, name: &mut dyn FnMut(waits::Thread)) {
+        // Ended or not: it is not listed then, and gives hope.
+        name(self.0);
+    }
+}
+
+impl ThreadEnd {
+    pub(super) fn new(start: Site) -> Self {
+        let origin = Origin::Thread(start);
+        let class = ORDER.class(&ClassCell::new(), origin);
+        Self { class, origin, thread: Ends(waits::next_thread()), start }
     }
 
-    fn refusal(
-        &self,
-        kind: OrderErrorKind,
-        wanted_at: Site,
-        held: Option<Held>,
-        chain: Vec<Step>,
-    ) -> OrderError {
-        let held = held.and_then(|held| Some((ORDER.origin(held.class)?, held.at)));
-        OrderError::new(Facts { kind, wanted: self.origin, wanted_at, held, chain })
+    /// What the thread does first.
+    pub(super) fn begin(&self) -> impl FnOnce() + Send + 'static {
+        let (class, thread, at) = (self.class, self.thread.0, self.start);
+        move || {
+            waits::adopt(thread);
+            let _ = HELD.try_with(|held| held.borrow_mut().push(Held { class, address: 0, at }));
+        }
+    }
+
+    /// The calling thread waits for it until the result is dropped.
+    pub(super) fn may_wait(&self, at: Site) -> Result<Listed<'_>, OrderError> {
+        // Threads that start each other at one place are a tree, and join along it.
+        let mut others = held();
+        others.retain(|held| held.class != self.class);
+        ORDER
+            .admit(&others, self.class, at, Origin::may_precede)
+            .map_err(|misfit| refusal_of(misfit, self.origin, at))?;
+        WAITS
+            .enter(waits::this_thread(), &self.thread, at, held())
+            .map_err(|circle| refusal_in(&circle, OrderErrorKind::Deadlock, self.origin, at))
     }
 }
 

@@ -80,10 +80,20 @@ pub(crate) fn this_thread() -> Thread {
 
 #[cold]
 fn number_slow() -> Thread {
-    // Relaxed: a number that nobody else gets.
-    let number = NEXT.fetch_add(1, Relaxed);
-    NUMBER.with(|mine| mine.set(number));
+    let number = next_thread();
+    adopt(number);
     number
+}
+
+/// A number for a thread that is about to be started.
+pub(crate) fn next_thread() -> Thread {
+    // Relaxed: a number that nobody else gets.
+    NEXT.fetch_add(1, Relaxed)
+}
+
+/// The calling thread, which has just begun, is the one that this number is for.
+pub(crate) fn adopt(number: Thread) {
+    NUMBER.with(|mine| mine.set(number));
 }
 
 /// What a thread can wait for.

@@ -21,6 +21,10 @@ macro_rules! local_const {
 }
 pub(crate) use {local_const, loom::thread_local as local_lazy};
 
+pub(crate) mod thread {
+    pub(crate) use loom::thread::{JoinHandle, spawn};
+}
+
 /// Capacities, small enough for every interleaving.
 pub(crate) mod sizes {
     /// Two owners, so that a third thread has to share.

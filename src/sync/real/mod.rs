@@ -13,6 +13,10 @@ pub(crate) mod atomic {
     pub(crate) use core::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 }
 
+pub(crate) mod thread {
+    pub(crate) use std::thread::{JoinHandle, spawn};
+}
+
 /// Capacities that a model needs small.
 pub(crate) mod sizes {
     /// Threads that can own a slot at the same time. One word holds a bit for each, and few machines

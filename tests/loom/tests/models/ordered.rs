@@ -4,7 +4,7 @@ use crate::harness::{Model, spawn};
 use lockline_loom::{
     __private::{fault, release_by_store},
     lock_levels,
-    ordered::{Always, CheckedMutex, LevelMutex, Never, OrderErrorKind, lock_all, with_root},
+    ordered::{self, Always, CheckedMutex, LevelMutex, Never, OrderErrorKind, lock_all, with_root},
 };
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -324,6 +324,26 @@ pub(crate) const MODELS: &[Model] = &[
             let [_, y] = &ring.locks;
             *y.lock_or_deadlock().expect("nothing is held") += 1;
             other.join().unwrap();
+        },
+    },
+    Model {
+        name: "ordered::circle_with_a_join",
+        promise: "of a thread that joins and the joined that wants what the other has, one is refused",
+        bound: Some(2),
+        body: || {
+            release_by_store(true);
+            let lock = Arc::new(first());
+            let held = lock.lock_or_deadlock().expect("nothing is held");
+            let wants = Arc::clone(&lock);
+            let child = ordered::spawn(move || wants.lock_or_deadlock().is_ok());
+            match child.join() {
+                Ok(child) => assert!(!child.unwrap()),
+                Err((refusal, child)) => {
+                    assert_eq!(refusal.kind(), OrderErrorKind::Deadlock);
+                    drop(held);
+                    assert!(child.join().expect("nothing is held any more").unwrap());
+                }
+            }
         },
     },
 ];
