@@ -10,6 +10,7 @@ mod gauge;
 #[cfg(all(feature = "lock_api_0_4", not(all(loom, feature = "loom"))))]
 pub mod lock_api_0_4;
 mod mutex;
+pub mod ordered;
 pub mod poison;
 mod raw;
 mod sync;

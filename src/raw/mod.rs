@@ -2,13 +2,16 @@
 //! std's or loom's atomics except through [`crate::sync`].
 
 pub(crate) mod condvar;
+pub(crate) mod lock_set;
 pub(crate) mod mutex;
+pub(crate) mod order;
 #[cfg(target_has_atomic = "64")]
 pub(crate) mod place;
 #[cfg(target_has_atomic = "64")]
 pub(crate) mod registry;
 #[cfg(target_has_atomic = "64")]
 pub(crate) mod rows;
+pub(crate) mod waits;
 
 #[cfg(all(loom, feature = "loom", target_has_atomic = "64"))]
 #[allow(unreachable_pub, reason = "reached through `__private`")]

@@ -493,9 +493,9 @@ impl RawMutex {
 
     /// The head is about to sleep: the next release is to wake it, or whoever is in front of it.
     fn announce(&self) -> Sleep {
-        // Asleep, we would leave a reserved lock idle for as long as waking takes.
+        // Asleep, we would leave a reserved lock idle for as long as waking takes: not before a turn is due.
+        let due = self.pace.is_due();
         let mut waiters = self.waiters.load(Relaxed);
-        let due = waiters & ASLEEP != 0 && self.pace.is_due();
         loop {
             let keep = if due { waiters } else { waiters & !CLOSED };
             // Relaxed: announcement is by the fence and the look that follow.

@@ -16,6 +16,7 @@ mod fixture;
 mod harness;
 mod mutex;
 mod mutex_timed;
+mod ordered;
 
 use harness::{Failure, Model, Report};
 use libtest_mimic::{Arguments, Conclusion, Failed, Trial};
@@ -28,7 +29,7 @@ use std::{
 
 /// The models of each primitive.
 const PRIMITIVES: &[&[Model]] =
-    &[counter::MODELS, mutex::MODELS, mutex_timed::MODELS, condvar::MODELS];
+    &[counter::MODELS, mutex::MODELS, mutex_timed::MODELS, condvar::MODELS, ordered::MODELS];
 
 fn main() -> ExitCode {
     let args: Vec<String> = env::args().skip(1).collect();
