@@ -15,12 +15,14 @@ const TURN: u8 = 32;
 const WAKING: u8 = 4;
 /// The clock is read once in so many passes, and at the first powers of two.
 const LOOK: u8 = 32;
-/// Set in `passes` if the first 128 took two units at most: the lock changes hands in less than a line does.
+/// Set in `passes` if the first 128 were quick: one thread more would only pull the line away from who has it.
 const CROWDED: u8 = 0x80;
-/// After so many rounds of a spin, a quarter of a microsecond, …
-const ROUNDS: u32 = 4;
+/// Quick is in so many units, a quarter of a microsecond each.
+const QUICK: u8 = 4;
+/// After so many rounds of a spin, half a microsecond, …
+const ROUNDS: u32 = 5;
 /// … so many passes are a crowd.
-const CROWD: u8 = 4;
+const CROWD: u8 = 2;
 
 /// Since when the turn lasts, and how often somebody who waits was passed in it.
 #[derive(Debug)]
@@ -80,7 +82,7 @@ impl Pace {
             return Pass::Brief;
         }
         let elapsed = self.elapsed();
-        if count == CROWDED && elapsed <= 1 {
+        if count == CROWDED && elapsed <= QUICK {
             passes |= CROWDED;
         }
         self.passes.store(passes, Relaxed);
