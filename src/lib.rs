@@ -12,6 +12,7 @@ pub mod lock_api_0_4;
 mod mutex;
 pub mod poison;
 mod raw;
+mod semaphore;
 mod sync;
 
 #[cfg(target_has_atomic = "64")]
@@ -21,6 +22,11 @@ pub use condvar::{Condvar, WaitGuard, WaitTimeoutResult};
 pub use mutex::{
     LockStats, MappedMutexGuard, Mutex, MutexGuard, Observed, Observes, OwnedMutexGuard, Plain,
     Policy, SendGuards,
+};
+
+pub use semaphore::{
+    Acquire, AcquireError, AcquireOwned, Fairness, OwnedPermit, Permit, PollSemaphore, Semaphore,
+    TryAcquireError,
 };
 
 #[doc(hidden)]

@@ -9,7 +9,7 @@ pub(crate) mod place;
 pub(crate) mod registry;
 #[cfg(target_has_atomic = "64")]
 pub(crate) mod rows;
-#[allow(dead_code, reason = "until something waits on it")]
+pub(crate) mod semaphore;
 pub(crate) mod wait_list;
 
 #[cfg(all(loom, feature = "loom", target_has_atomic = "64"))]

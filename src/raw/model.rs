@@ -116,7 +116,7 @@ impl Goods {
             got.then_some(true)
         });
         while got.is_none() {
-            let told = waiter.sleep(Spin::brief(), deadline);
+            let told = waiter.sleep(Spin::brief(), deadline, || {});
             let settle = |line: &mut GoodsLine| settle(line, &waiter, told == Told::Nothing);
             got = if told == Told::Done {
                 Some(true)

@@ -169,10 +169,16 @@ impl<D: Copy> Waiter<D> {
         self.entry(|entry| unsafe { (*entry).data = data });
     }
 
-    /// Blocks the thread until it is told something, or the deadline passes. Spins first.
+    /// Blocks the thread until it is told something, or the deadline passes. Spins first, and calls `parks` if that
+    /// was in vain.
     ///
     /// For a waiter that was pushed without a waker.
-    pub(crate) fn sleep(&self, mut spin: Spin, deadline: Option<Instant>) -> Told {
+    pub(crate) fn sleep(
+        &self,
+        mut spin: Spin,
+        deadline: Option<Instant>,
+        parks: impl FnOnce(),
+    ) -> Told {
         loop {
             let told = self.told();
             if told != Told::Nothing {
@@ -182,6 +188,7 @@ impl<D: Copy> Waiter<D> {
                 break;
             }
         }
+        parks();
         // Relaxed: nothing is read or handed on by it; told meanwhile, `told` acquires. Asleep already, it was
         // woken for nothing or timed out.
         let _ = self.state.compare_exchange(AWAKE, ASLEEP, Relaxed, Relaxed);
@@ -257,6 +264,14 @@ impl<S, D: Copy> Line<S, D> {
 
     pub(crate) const fn is_empty(&self) -> bool {
         self.length == 0
+    }
+
+    /// Looks at the data of the first.
+    pub(crate) fn first<R>(&mut self, look: impl FnOnce(&mut D) -> R) -> Option<R> {
+        // SAFETY: it stands in this list, so it is alive, or it is null.
+        let first = unsafe { self.first.as_ref() }?;
+        // SAFETY: in this list, whose lock the caller has.
+        Some(first.entry(|entry| look(unsafe { &mut (*entry).data })))
     }
 
     /// Whether this waiter is the first.

@@ -2,10 +2,11 @@
 
 mod counter;
 mod mutex;
+mod semaphore;
 
 use crate::case::Case;
 
 /// All cases, group by group, in the order of the page.
 pub fn all() -> Vec<Case> {
-    [counter::cases(), mutex::cases()].into_iter().flatten().collect()
+    [counter::cases(), mutex::cases(), semaphore::cases()].into_iter().flatten().collect()
 }

@@ -16,6 +16,8 @@ mod executor;
 mod fixture;
 mod harness;
 mod mutex;
+mod semaphore;
+mod small_programs;
 mod wait_list;
 
 use harness::{Failure, Model, Report};
@@ -28,8 +30,14 @@ use std::{
 };
 
 /// The models of each primitive.
-const PRIMITIVES: &[&[Model]] =
-    &[counter::MODELS, mutex::MODELS, condvar::MODELS, wait_list::MODELS];
+const PRIMITIVES: &[&[Model]] = &[
+    counter::MODELS,
+    mutex::MODELS,
+    condvar::MODELS,
+    wait_list::MODELS,
+    semaphore::MODELS,
+    small_programs::MODELS,
+];
 
 fn main() -> ExitCode {
     let args: Vec<String> = env::args().skip(1).collect();
