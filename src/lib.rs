@@ -13,6 +13,7 @@ mod mutex;
 pub mod ordered;
 pub mod poison;
 mod raw;
+mod semaphore;
 mod sync;
 
 #[cfg(target_has_atomic = "64")]
@@ -22,6 +23,11 @@ pub use condvar::{Condvar, WaitGuard, WaitTimeoutResult};
 pub use mutex::{
     LockStats, MappedMutexGuard, Mutex, MutexGuard, Observed, Observes, OwnedMappedMutexGuard,
     OwnedMutexGuard, Plain, Policy, SendGuards,
+};
+
+pub use semaphore::{
+    Acquire, AcquireError, AcquireOwned, Fairness, OwnedPermit, Permit, PollSemaphore, Semaphore,
+    TryAcquireError,
 };
 
 #[doc(hidden)]

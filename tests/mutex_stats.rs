@@ -8,8 +8,6 @@ use std::{
 };
 
 const SHORT: Duration = Duration::from_millis(2);
-/// A wait longer than this may close the lock.
-
 /// Returns when somebody has gone to sleep for the lock, which the caller has.
 fn until_somebody_sleeps<T: ?Sized>(mutex: &Mutex<T, Observed>) {
     while mutex.stats().parks == 0 {

@@ -11,6 +11,8 @@ pub(crate) mod place;
 pub(crate) mod registry;
 #[cfg(target_has_atomic = "64")]
 pub(crate) mod rows;
+pub(crate) mod semaphore;
+pub(crate) mod wait_list;
 pub(crate) mod waits;
 
 #[cfg(all(loom, feature = "loom", target_has_atomic = "64"))]

@@ -5,10 +5,17 @@ use super::{
     mutex::{ASLEEP, AWAKE, HELD, RESERVED, RawMutex},
     registry::{PLACES, Registry},
     rows::Rows,
+    wait_list::{Line, Told, Turn, WaitList, Waiter},
 };
+use crate::sync::{park::drop_waker, sizes::SLOTS, spin::Spin, time::Instant};
 use crate::{
     Mutex, Policy,
-    sync::{atomic::Ordering::Relaxed, park, sizes::SLOTS},
+    sync::{atomic::Ordering::Relaxed, park},
+};
+use core::{
+    future::Future,
+    pin::{Pin, pin},
+    task::{Context, Poll},
 };
 
 /// A registry and counters of its own, whose slots are claimed and released by hand.
@@ -103,5 +110,163 @@ impl Inside<'_> {
     pub fn assert_settled(&self) {
         assert_ne!(self.0.lock.load(Relaxed), HELD, "still held");
         assert_eq!(self.0.waiters.load(Relaxed), 0, "a bit is left");
+    }
+}
+
+/// The least that can be built on a wait list: goods, for who comes first.
+#[derive(Debug)]
+pub struct Goods {
+    list: WaitList<u32, ()>,
+    /// Whether waiters are nudged, to help themselves, instead of being granted.
+    nudges: bool,
+}
+
+type GoodsLine = Line<u32, ()>;
+
+impl Goods {
+    #[track_caller]
+    #[allow(missing_docs, reason = "for models only")]
+    pub fn new(nudges: bool) -> Self {
+        Self { list: WaitList::new(0), nudges }
+    }
+
+    /// Adds some, for those who wait.
+    pub fn put(&self, some: u32) {
+        let mut some = some;
+        while self.list.with(|line, wakes| {
+            line.state += core::mem::take(&mut some);
+            let mut left = line.state;
+            line.serve(wakes, |goods, (), nudged| {
+                if left == 0 {
+                    return Turn::Stop;
+                }
+                left -= 1;
+                if self.nudges {
+                    return if nudged { Turn::Skip } else { Turn::Nudge };
+                }
+                *goods -= 1;
+                Turn::Grant
+            })
+        }) {}
+    }
+
+    /// Takes one, blocking the thread until there is one or the deadline has passed.
+    pub fn take(&self, deadline: Option<Instant>) -> bool {
+        let waiter = pin!(Waiter::new(()));
+        let waiter = waiter.as_ref();
+        let mut got = self.list.with(|line, _| {
+            let got = help_oneself(line);
+            if !got {
+                // SAFETY: it is new, and told `Done` or removed before this returns.
+                unsafe { line.push(waiter, None) };
+            }
+            got.then_some(true)
+        });
+        while got.is_none() {
+            let told = waiter.sleep(Spin::brief(), deadline, || {});
+            let settle = |line: &mut GoodsLine| settle(line, &waiter, told == Told::Nothing);
+            got = if told == Told::Done {
+                Some(true)
+            } else {
+                self.list.with(|line, _| settle(line))
+            };
+        }
+        got == Some(true)
+    }
+
+    /// As [`take`](Self::take), for a task.
+    pub fn take_async(&self) -> TakeGoods<'_> {
+        TakeGoods { from: self, waiter: Waiter::new(()), stage: Stage::New }
+    }
+
+    /// What is left.
+    pub fn left(&self) -> u32 {
+        self.list.with(|line, _| line.state)
+    }
+}
+
+fn help_oneself(line: &mut GoodsLine) -> bool {
+    let got = line.state > 0;
+    line.state -= u32::from(got);
+    got
+}
+
+/// What a thread does that has been nudged or that is too late. None: it waits on.
+fn settle(line: &mut GoodsLine, waiter: &Waiter<()>, too_late: bool) -> Option<bool> {
+    if waiter.told() == Told::Done {
+        return Some(true);
+    }
+    let got = help_oneself(line);
+    if got || too_late {
+        // SAFETY: it stands in this list.
+        unsafe { line.remove(waiter) };
+        return Some(got);
+    }
+    // SAFETY: it stands in this list.
+    unsafe { line.rearm(waiter, None) };
+    None
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    New,
+    Queued,
+    Over,
+}
+
+/// See [`Goods::take_async`].
+#[derive(Debug)]
+pub struct TakeGoods<'a> {
+    from: &'a Goods,
+    waiter: Waiter<()>,
+    stage: Stage,
+}
+
+impl Future for TakeGoods<'_> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        // SAFETY: nothing is moved out, and the waiter is pinned with the future.
+        let this = unsafe { self.get_unchecked_mut() };
+        // SAFETY: as above.
+        let waiter = unsafe { Pin::new_unchecked(&this.waiter) };
+        let mut waker = Some(context.waker().clone());
+        let stage = this.stage;
+        let got = this.from.list.with(|line, _| {
+            if stage == Stage::Queued {
+                // SAFETY: it was pushed to this list.
+                let (told, old) = unsafe { line.rearm(&waiter, waker.take()) };
+                waker = old;
+                if told == Told::Done {
+                    return true;
+                }
+            }
+            let got = help_oneself(line);
+            if got && stage == Stage::Queued {
+                // SAFETY: it stands in this list.
+                waker = unsafe { line.remove(&waiter) }.1;
+            }
+            if !got && stage == Stage::New {
+                // SAFETY: it is new, and told `Done` or removed before the future is gone.
+                unsafe { line.push(waiter, waker.take()) };
+            }
+            got
+        });
+        drop_waker(waker);
+        this.stage = if got { Stage::Over } else { Stage::Queued };
+        if got { Poll::Ready(()) } else { Poll::Pending }
+    }
+}
+
+impl Drop for TakeGoods<'_> {
+    fn drop(&mut self) {
+        if self.stage != Stage::Queued {
+            return;
+        }
+        // SAFETY: it was pushed to this list.
+        let (queued, waker) = self.from.list.with(|line, _| unsafe { line.remove(&self.waiter) });
+        drop_waker(waker);
+        // Not in the list, it had been granted one; and one that was nudged passes that on.
+        self.from.put(u32::from(!queued));
     }
 }

@@ -23,3 +23,14 @@ pub use model::private;
 pub(crate) use model::*;
 
 pub(crate) mod stats;
+
+/// A lock of the layer above, for a [`Section`](section::Section) to use.
+#[cfg_attr(loom, allow(dead_code, reason = "a model has no use for it"))]
+pub(crate) trait Exclude {
+    fn enter(&self);
+
+    /// # Safety
+    ///
+    /// The caller has entered, and leaves once.
+    unsafe fn leave(&self);
+}

@@ -7,6 +7,7 @@ pub mod fault;
 pub(crate) mod lock;
 pub(crate) mod pace;
 pub mod park;
+pub(crate) mod section;
 pub(crate) mod spin;
 pub(crate) mod time;
 
@@ -36,6 +37,8 @@ pub(crate) mod sizes {
     pub(crate) const CLASSES: usize = 4;
     /// One round that may fail, then by address.
     pub(crate) const ROUNDS: usize = 1;
+    /// Two, so that three waiters take two sections.
+    pub(crate) const WAKES: usize = 2;
 }
 
 /// A constructor without its `const`: each loom atomic is registered with the running model.

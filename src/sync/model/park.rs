@@ -8,14 +8,17 @@
 //! that finds it blocked there ends the wrong wait.
 
 use super::{audit, fault, time};
-use core::panic::Location;
+use core::{panic::Location, task::Waker};
 use loom::sync::{
     MutexGuard,
     mpsc::{Receiver, Sender, channel},
 };
-use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, PoisonError};
-use std::time::Instant;
+use std::{
+    collections::{HashMap, VecDeque},
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, PoisonError},
+    time::Instant,
+};
 
 /// How a [`park`] ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,8 +74,12 @@ struct Bucket(Arc<Queue>);
 
 impl Bucket {
     fn of<K>(key: &K) -> Self {
+        Self::at(Address::of(key))
+    }
+
+    fn at(address: Address) -> Self {
         let mut table = TABLE.lock().unwrap_or_else(PoisonError::into_inner);
-        let queue = table.entry(core::ptr::from_ref(key).addr());
+        let queue = table.entry(address.0);
         Self(Arc::clone(queue.or_insert_with(|| Arc::new(Queue::new(VecDeque::new())))))
     }
 
@@ -187,4 +194,60 @@ pub fn unpark_all<K>(key: &K, before_wake: impl FnOnce()) -> usize {
         sleeper.wake();
     }
     woken
+}
+
+/// Where a [`park_for_good`] sleeps.
+#[derive(Clone, Copy, Debug)]
+pub struct Address(usize);
+
+impl Address {
+    #[allow(missing_docs, reason = "for models only")]
+    pub fn of<K>(key: &K) -> Self {
+        Self(core::ptr::from_ref(key).addr())
+    }
+}
+
+/// As [`park`]. Whoever else parks on the same address sleeps in the same queue here, which nobody does while the
+/// key is there; nor does anybody whose sleep a wake-up for nothing would harm come after it.
+pub fn park_for_good<K>(
+    key: &K,
+    validate: impl FnOnce() -> bool,
+    deadline: Option<Instant>,
+) -> Parked {
+    park(key, validate, |_| {}, deadline)
+}
+
+/// Wakes whoever sleeps there.
+#[track_caller]
+pub fn unpark_at(address: Address) {
+    if !audit::wake(Location::caller()) {
+        return;
+    }
+    let first = Bucket::at(address).lock().pop_front();
+    if let Some(sleeper) = first {
+        sleeper.wake();
+    }
+}
+
+/// Wakes a task.
+#[track_caller]
+pub fn wake_task(waker: Waker) {
+    if audit::wake(Location::caller()) {
+        contain(|| waker.wake());
+    } else {
+        drop_waker(Some(waker));
+    }
+}
+
+/// Drops a waker.
+pub fn drop_waker(waker: Option<Waker>) {
+    if let Some(waker) = waker {
+        contain(|| drop(waker));
+    }
+}
+
+fn contain(user_code: impl FnOnce()) {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(user_code)) {
+        core::mem::forget(payload);
+    }
 }

@@ -1,5 +1,6 @@
 //! No spinning: a model explores every moment at which the next look could come.
 
+use super::fault;
 use std::time::Duration;
 
 #[derive(Debug)]
@@ -20,13 +21,18 @@ impl Spin {
     }
 }
 
-/// How long somebody has been waiting, which no model asks.
+/// Long where the model's fault says so.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Wait;
 
 impl Wait {
     pub(crate) fn start() -> Self {
         Self
+    }
+
+    #[allow(clippy::unused_self, reason = "as in the real one")]
+    pub(crate) fn is_long(self) -> bool {
+        fault::here(fault::Kind::LongWait)
     }
 
     #[allow(clippy::unused_self, reason = "as in the real one")]

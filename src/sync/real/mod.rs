@@ -5,6 +5,7 @@ pub(crate) mod cell;
 pub(crate) mod lock;
 pub(crate) mod pace;
 pub(crate) mod park;
+pub(crate) mod section;
 pub(crate) mod spin;
 pub(crate) mod time;
 
@@ -31,6 +32,8 @@ pub(crate) mod sizes {
     pub(crate) const CLASSES: usize = 1024;
     /// How often a set of locks is tried before it is taken in the order of addresses.
     pub(crate) const ROUNDS: usize = 3;
+    /// Wake-ups made after one section of a wait list's lock.
+    pub(crate) const WAKES: usize = 8;
 }
 
 /// A constructor that is `const`, except under loom, whose atomics cannot be.

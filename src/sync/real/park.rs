@@ -13,8 +13,12 @@
 //! * Only the address of the key is used, so a key that is gone by the time of a wake does no harm.
 //! * No closure panics or parks, and those under the bucket's lock do not unpark either. So nothing unwinds here.
 
-use parking_lot_core::{DEFAULT_PARK_TOKEN, DEFAULT_UNPARK_TOKEN, FilterOp, ParkResult};
-use std::time::Instant;
+use core::task::Waker;
+use parking_lot_core::{DEFAULT_PARK_TOKEN, DEFAULT_UNPARK_TOKEN, FilterOp, ParkResult, ParkToken};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    time::Instant,
+};
 
 /// How a [`park`] ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,6 +109,69 @@ pub(crate) fn unpark_all<K>(key: &K, before_wake: impl FnOnce()) -> usize {
         )
     };
     result.unparked_threads
+}
+
+/// Where a [`park_for_good`] sleeps, for a wake-up that comes when the key may be gone.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Address(usize);
+
+impl Address {
+    pub(crate) fn of<K>(key: &K) -> Self {
+        Self(address(key))
+    }
+}
+
+/// What [`unpark_at`] knows its sleepers by: the address of something that is ours alone.
+static MARK: u8 = 0;
+
+fn mark() -> ParkToken {
+    ParkToken(address(&MARK))
+}
+
+/// As [`park`], for a thread that is woken by [`unpark_at`] and nothing else, and may be so for nothing.
+pub(crate) fn park_for_good<K>(
+    key: &K,
+    validate: impl FnOnce() -> bool,
+    deadline: Option<Instant>,
+) -> Parked {
+    // SAFETY: as for `park_releasing`.
+    let result = unsafe {
+        parking_lot_core::park(address(key), validate, || {}, |_, _| {}, mark(), deadline)
+    };
+    match result {
+        ParkResult::Unparked(_) => Parked::Woken,
+        ParkResult::Invalid => Parked::Changed,
+        ParkResult::TimedOut => Parked::TimedOut,
+    }
+}
+
+/// Wakes whoever sleeps there by [`park_for_good`]. If the key is gone, and something else that threads park on
+/// has its place, these are left alone.
+pub(crate) fn unpark_at(address: Address) {
+    let ours = |token| if token == mark() { FilterOp::Unpark } else { FilterOp::Skip };
+    // SAFETY: the closures keep to the contract above. The address may be anybody's by now: only threads with our
+    // mark are woken, and for these it is no harm.
+    unsafe { parking_lot_core::unpark_filter(address.0, ours, |_| DEFAULT_UNPARK_TOKEN) };
+}
+
+/// Wakes a task. A waker that panics has been reported by the panic hook, and harms neither the caller nor those
+/// who are woken after it.
+pub(crate) fn wake_task(waker: Waker) {
+    contain(|| waker.wake());
+}
+
+/// Drops a waker, with the same care.
+pub(crate) fn drop_waker(waker: Option<Waker>) {
+    if let Some(waker) = waker {
+        contain(|| drop(waker));
+    }
+}
+
+fn contain(user_code: impl FnOnce()) {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(user_code)) {
+        // Dropping it might panic again.
+        core::mem::forget(payload);
+    }
 }
 
 fn address<K>(key: &K) -> usize {

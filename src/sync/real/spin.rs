@@ -104,9 +104,16 @@ pub(crate) struct Wait {
     since: std::time::Instant,
 }
 
+/// A wait longer than this is long.
+const LONG: Duration = Duration::from_millis(1);
+
 impl Wait {
     pub(crate) fn start() -> Self {
         Self { since: std::time::Instant::now() }
+    }
+
+    pub(crate) fn is_long(self) -> bool {
+        self.since.elapsed() >= LONG
     }
 
     pub(crate) fn elapsed(self) -> Duration {

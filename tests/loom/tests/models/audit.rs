@@ -305,7 +305,9 @@ fn fingerprints() -> BTreeMap<String, String> {
         let code = code_of(&fs::read_to_string(&file).expect("a source file"));
         let name = file.strip_prefix(root()).expect("a path in this package").display().to_string();
         let name = name.replace('\\', "/");
-        let helper = ["main.rs", "harness.rs", "audit.rs", "coverage.rs", "fixture.rs"].iter();
+        let helper =
+            ["main.rs", "harness.rs", "audit.rs", "coverage.rs", "fixture.rs", "executor.rs"]
+                .iter();
         if name.starts_with("src/sync")
             || helper.map(|h| format!("tests/models/{h}")).any(|h| h == name)
         {

@@ -36,6 +36,8 @@ fn not_covered(source: &str, reached: &[&Site]) -> Vec<String> {
         "SeqCst",
         "unpark_one",
         "unpark_all",
+        "unpark_at",
+        "wake_task",
         "light_fence",
         "heavy_fence",
     ] {

@@ -12,11 +12,15 @@ mod audit;
 mod condvar;
 mod counter;
 mod coverage;
+mod executor;
 mod fixture;
 mod harness;
 mod mutex;
 mod mutex_timed;
 mod ordered;
+mod semaphore;
+mod small_programs;
+mod wait_list;
 
 use harness::{Failure, Model, Report};
 use libtest_mimic::{Arguments, Conclusion, Failed, Trial};
@@ -28,8 +32,16 @@ use std::{
 };
 
 /// The models of each primitive.
-const PRIMITIVES: &[&[Model]] =
-    &[counter::MODELS, mutex::MODELS, mutex_timed::MODELS, condvar::MODELS, ordered::MODELS];
+const PRIMITIVES: &[&[Model]] = &[
+    counter::MODELS,
+    mutex::MODELS,
+    mutex_timed::MODELS,
+    condvar::MODELS,
+    ordered::MODELS,
+    wait_list::MODELS,
+    semaphore::MODELS,
+    small_programs::MODELS,
+];
 
 fn main() -> ExitCode {
     let args: Vec<String> = env::args().skip(1).collect();
