@@ -44,6 +44,7 @@
 //! | head          | → `CLOSED`                            | a brief spin was in vain                   |
 //! | head          | → `WAKE`, then → `FRONT`, sleeps      | a longer one too; the lock is open again, unless a turn is due |
 //! | who releases  | `WAKE →` one more `COMING`, and wakes | after the release                          |
+//! | who releases  | `WAKE →` none                         | the same, while the head is awake still: it tries again |
 //! | who releases  | one more `COMING`, and wakes          | who was woken has no core, it seems, and the lock changes hands slowly |
 //! | who was woken | `COMING` one less, `→ HEAD`           | it runs; if there is a head, → `FRONT`, sleeps |
 //!
@@ -92,8 +93,11 @@ pub(super) const QUEUED: u8 = 16;
 /// One of those who were woken and have not come yet: a number in the upper bits.
 const ONE_COMING: u8 = 32;
 pub(super) const COMING: u8 = 7 * ONE_COMING;
-/// With so many nobody is woken on top. Others may add two at the most.
+/// With so many nobody is woken on top, but for a head that sleeps, and one such at a time: so five is the most.
 const MANY_COMING: u8 = 4 * ONE_COMING;
+/// A head that tried so often in vain has its turn, whatever the clock says: its face is small, and may show the same
+/// each time.
+const OFTEN: u32 = 8;
 
 /// Somebody may be asleep.
 pub(super) const ASLEEP: u8 = FRONT | QUEUED;
@@ -252,13 +256,16 @@ impl RawMutex {
         }
     }
 
-    /// Takes on the wake that `WAKE` asks for, unless somebody else has.
+    /// Takes on the wake that `WAKE` asks for, unless somebody else has. A head that is still awake finds that, and
+    /// tries again: whoever else were woken could only sleep on, and any number of them be coming.
     fn wake(&self, mut waiters: u8) {
         while waiters & WAKE != 0 {
+            let asleep = waiters & HEAD == 0;
+            let taken = (waiters & !WAKE) + if asleep { ONE_COMING } else { 0 };
             // Relaxed: only who clears WAKE wakes.
-            let taken = (waiters & !WAKE) + ONE_COMING;
             match self.waiters.compare_exchange_weak(waiters, taken, Relaxed, Relaxed) {
-                Ok(_) => return self.pop(),
+                Ok(_) if asleep => return self.pop(),
+                Ok(_) => return,
                 Err(now) => waiters = now,
             }
         }
@@ -342,18 +349,24 @@ impl RawMutex {
     fn wait(&self, observer: &impl Observer, deadline: Option<Instant>) -> bool {
         let mut place = self.enter();
         let mut slept = false;
+        let mut vainly = 0_u32;
         loop {
             let mut sleep = Sleep::Fenced;
             if place == Place::Head {
-                match self.lock_as_head(slept, observer) {
+                match self.lock_as_head(slept, vainly, observer) {
                     None => return true,
                     Some(how) => sleep = how,
                 }
+                vainly = vainly.saturating_add(1);
             }
             observer.parks();
             let soonest = time::earlier(deadline, sleep == Sleep::Short);
             let (parked, after) = self.sleep(place, soonest);
             if parked == Parked::TimedOut && time::passed(deadline) {
+                if sleep == Sleep::Short {
+                    // The release that was to wake us, or who is next, may have missed us: that one looks for itself.
+                    self.wake(self.waiters.load(Relaxed));
+                }
                 return false;
             }
             place = match (parked, after) {
@@ -447,7 +460,7 @@ impl RawMutex {
     }
 
     /// Tries, as the only one who is awake and no newcomer. Says how to sleep if that was in vain.
-    fn lock_as_head(&self, slept: bool, observer: &impl Observer) -> Option<Sleep> {
+    fn lock_as_head(&self, slept: bool, vainly: u32, observer: &impl Observer) -> Option<Sleep> {
         // First as one of many: whoever has the lock may go on taking it meanwhile.
         let mut got = self.take_spinning(&mut Spin::brief());
         if got.is_none() {
@@ -466,7 +479,7 @@ impl RawMutex {
             }
             return None;
         }
-        let sleep = self.announce();
+        let sleep = self.announce(vainly);
         if self.look_again(sleep) {
             self.leave();
             return None;
@@ -487,11 +500,12 @@ impl RawMutex {
         }
     }
 
-    /// The head is about to sleep: the next release is to wake it, or whoever is in front of it.
-    fn announce(&self) -> Sleep {
+    /// The head is about to sleep: the next release is to wake it, or whoever is in front of it. It has tried so
+    /// often, `vainly`.
+    fn announce(&self, vainly: u32) -> Sleep {
         // Asleep, we would leave a reserved lock idle for as long as waking takes.
         let mut waiters = self.waiters.load(Relaxed);
-        let due = waiters & ASLEEP != 0 && self.pace.is_due();
+        let due = vainly >= OFTEN || self.pace.is_due();
         loop {
             let keep = if due { waiters } else { waiters & !CLOSED };
             // Relaxed: announcement is by the fence and the look that follow.
