@@ -282,7 +282,10 @@ impl RawSemaphore {
             return Some(Err(self.refusal(wanted)));
         }
         let shut = if self.fair { SHUT } else { 0 };
-        if self.take_or(wanted, SHUT, |left| left, |word| word | LOOK | shut) {
+        self.collect(&mut line.state);
+        // Shut for what is owed, and nobody is in front of us.
+        let barred = if line.is_empty() { 0 } else { SHUT };
+        if self.take_or(wanted, barred, |left| left, |word| word | LOOK | shut) {
             return Some(Ok(()));
         }
         // SAFETY: the caller's promise.

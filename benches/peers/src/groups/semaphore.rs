@@ -55,7 +55,7 @@ trait Blocking: Send + Sync + 'static {
 /// So many at a time, by waiting in async code.
 trait Awaiting: Send + Sync + 'static {
     fn new(permits: usize) -> Self;
-    fn with(&self, inside: impl Future<Output = ()> + Send) -> impl Future<Output = ()> + Send;
+    fn hold(&self, inside: impl Future<Output = ()> + Send) -> impl Future<Output = ()> + Send;
 }
 
 /// A semaphore on lines of its own, and how many are in.
@@ -188,7 +188,7 @@ impl<S: Awaiting> Service<S> {
                             tokio::task::yield_now().await;
                             subject.leave();
                         };
-                        subject.semaphore.with(inside).await;
+                        subject.semaphore.hold(inside).await;
                     }
                 })
             })
@@ -228,8 +228,8 @@ fn mixed() -> Vec<Case> {
                 thread::scope(|scope| {
                     for _ in 0..2 {
                         scope.spawn(|| {
+                            let subject = &service.subject;
                             for _ in 0..ops / 4 {
-                                let subject = &service.subject;
                                 subject.semaphore.with(|| {
                                     subject.enter();
                                     subject.leave();
@@ -275,7 +275,7 @@ macro_rules! ours {
                 <Self as Blocking>::new(permits)
             }
 
-            async fn with(&self, inside: impl Future<Output = ()> + Send) {
+            async fn hold(&self, inside: impl Future<Output = ()> + Send) {
                 let _permit = self.0.acquire_async().await.expect("open");
                 inside.await;
             }
@@ -309,7 +309,7 @@ impl Awaiting for Tokio {
         <Self as Blocking>::new(permits)
     }
 
-    async fn with(&self, inside: impl Future<Output = ()> + Send) {
+    async fn hold(&self, inside: impl Future<Output = ()> + Send) {
         let _permit = self.0.acquire().await.expect("open");
         inside.await;
     }
@@ -332,7 +332,7 @@ impl Awaiting for async_lock::Semaphore {
         Self::new(permits)
     }
 
-    async fn with(&self, inside: impl Future<Output = ()> + Send) {
+    async fn hold(&self, inside: impl Future<Output = ()> + Send) {
         let _permit = self.acquire().await;
         inside.await;
     }
