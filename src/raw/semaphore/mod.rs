@@ -364,14 +364,14 @@ impl RawSemaphore {
     ) -> bool {
         let mut word = self.word.load(Relaxed);
         loop {
-            let takes = word & barred == 0 && permits(word) >= wanted;
-            let next = if takes { taken(word - wanted * PERMIT) } else { otherwise(word) };
-            if !takes && next == word {
+            let enough = word & barred == 0 && permits(word) >= wanted;
+            let next = if enough { taken(word - wanted * PERMIT) } else { otherwise(word) };
+            if !enough && next == word {
                 return false;
             }
             // Acquire: hand-off, from whoever released them. Relaxed on failure: tried again.
             match self.word.compare_exchange_weak(word, next, Acquire, Relaxed) {
-                Ok(_) => return takes,
+                Ok(_) => return enough,
                 Err(now) => word = now,
             }
         }
