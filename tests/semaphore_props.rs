@@ -109,6 +109,7 @@ fn nth<T>(all: &[T], nth: usize) -> Option<usize> {
     (!all.is_empty()).then(|| nth % all.len())
 }
 
+#[allow(clippy::too_many_lines, reason = "one arm for each operation")]
 fn run(ops: Vec<Op>) -> Result<(), TestCaseError> {
     let semaphore: Arc<Semaphore> = Arc::new(Semaphore::with_policy(3, 4, Fairness::Strict));
     let mut simple = Simple { free: 3, limit: 4, ..Simple::default() };

@@ -162,13 +162,13 @@ pub(crate) const MODELS: &[Model] = &[
     Model {
         name: "small_programs::semaphore_bounded",
         promise: "214 programs end as a simple semaphore would have them; 58 more might wait for ever",
-        bound: None,
+        bound: Some(3),
         body: || all(Fairness::Bounded),
     },
     Model {
         name: "small_programs::semaphore_strict",
         promise: "214 programs end as a simple semaphore would have them; 58 more might wait for ever",
-        bound: None,
+        bound: Some(3),
         body: || all(Fairness::Strict),
     },
 ];
