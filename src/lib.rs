@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod async_mutex;
 mod condvar;
 #[cfg(target_has_atomic = "64")]
 mod counter;
@@ -19,6 +20,7 @@ mod sync;
 #[cfg(target_has_atomic = "64")]
 pub use {counter::Counter, counter_set::CounterSet, gauge::Gauge};
 
+pub use async_mutex::{AsyncMutex, AsyncMutexGuard, Locking, LockingOwned, OwnedAsyncMutexGuard};
 pub use condvar::{Condvar, WaitGuard, WaitTimeoutResult};
 pub use mutex::{
     LockStats, MappedMutexGuard, Mutex, MutexGuard, Observed, Observes, OwnedMappedMutexGuard,

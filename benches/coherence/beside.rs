@@ -8,7 +8,7 @@ use crate::{
     cores,
 };
 use crossbeam_utils::CachePadded;
-use lockline::{Counter, CounterSet, Mutex};
+use lockline::{Counter, CounterSet, Mutex, Semaphore};
 use lockline_harness::race;
 use std::{
     cell::Cell,
@@ -72,7 +72,15 @@ pub(crate) fn pairs() -> Vec<Beside> {
     let lock = Arc::new(move |thread: usize| {
         words[thread].fetch_add(1, Relaxed);
     });
+    let packed = Arc::new(Neighbours { semaphore: Semaphore::new(1), word: AtomicU64::new(0) });
+    let padded =
+        Arc::new((CachePadded::new(Semaphore::new(1)), CachePadded::new(AtomicU64::new(0))));
     vec![
+        Beside::new(
+            "`Semaphore`, one thread at it, and a word that another adds to",
+            ("in one line", move |thread, n| beside(&packed.semaphore, &packed.word, thread, n)),
+            ("`CachePadded`", move |thread, n| beside(&padded.0, &padded.1, thread, n)),
+        ),
         Beside::new(
             "`Counter`",
             ("two threads' cells in one line", {
@@ -164,6 +172,23 @@ fn each_in_turn(n: u64, add: impl Fn(usize)) {
     for _ in 0..n {
         add(index);
         index = (index + 1) % SET;
+    }
+}
+
+/// A semaphore's word, and what is next to it.
+#[repr(C, align(128))]
+struct Neighbours {
+    word: AtomicU64,
+    semaphore: Semaphore,
+}
+
+fn beside(semaphore: &Semaphore, word: &AtomicU64, thread: usize, n: u64) {
+    if thread == 0 {
+        (0..n).for_each(|_| drop(semaphore.acquire()));
+    } else {
+        (0..n).for_each(|_| {
+            word.fetch_add(1, Relaxed);
+        });
     }
 }
 

@@ -340,6 +340,7 @@ impl<S, D: Copy> Line<S, D> {
     /// # Safety
     ///
     /// It stands in this list, or was told [`Told::Done`] by it; and it is the caller's own.
+    #[allow(clippy::unused_self, reason = "who has the line has its lock")]
     pub(crate) unsafe fn rearm(
         &mut self,
         waiter: &Waiter<D>,
@@ -361,10 +362,13 @@ impl<S, D: Copy> Line<S, D> {
     /// # Safety
     ///
     /// It stands in this list.
+    #[allow(clippy::unused_self, reason = "who has the line has its lock")]
     pub(crate) unsafe fn will_wake(&self, waiter: &Waiter<D>, waker: &Waker) -> bool {
-        // SAFETY: in this list, whose lock the caller has. Only pointers are compared.
         waiter.entry(|entry| {
-            unsafe { (*entry).waker.as_ref() }.is_some_and(|own| own.will_wake(waker))
+            // SAFETY: in this list, whose lock the caller has.
+            let own = unsafe { (*entry).waker.as_ref() };
+            // Only pointers are compared.
+            own.is_some_and(|own| own.will_wake(waker))
         })
     }
 
@@ -400,7 +404,7 @@ impl<S, D: Copy> Line<S, D> {
                 }
                 Turn::Nudge => {}
             }
-            let waker = waiter.entry(|entry| {
+            let task = waiter.entry(|entry| {
                 // SAFETY: as above; unlinked, it is ours until its state says so.
                 let entry = unsafe { &mut *entry };
                 entry.linked &= turn == Turn::Nudge;
@@ -410,8 +414,8 @@ impl<S, D: Copy> Line<S, D> {
             let now = if turn == Turn::Grant { DONE } else { NUDGED };
             // Release: grant, to the waiter, which may then be gone.
             let was = waiter.state.swap(now, Release);
-            match waker {
-                Some(waker) => wakes.add(Due::Task(waker)),
+            match task {
+                Some(task) => wakes.add(Due::Task(task)),
                 None if was == ASLEEP => wakes.add(Due::Thread(address)),
                 None => {}
             }

@@ -282,7 +282,10 @@ impl RawSemaphore {
             return Some(Err(self.refusal(wanted)));
         }
         let shut = if self.fair { SHUT } else { 0 };
-        if self.take_or(wanted, SHUT, |left| left, |word| word | LOOK | shut) {
+        self.collect(&mut line.state);
+        // Shut for what is owed, and nobody is in front of us.
+        let barred = if line.is_empty() { 0 } else { SHUT };
+        if self.take_or(wanted, barred, |left| left, |word| word | LOOK | shut) {
             return Some(Ok(()));
         }
         // SAFETY: the caller's promise.
@@ -361,14 +364,14 @@ impl RawSemaphore {
     ) -> bool {
         let mut word = self.word.load(Relaxed);
         loop {
-            let takes = word & barred == 0 && permits(word) >= wanted;
-            let next = if takes { taken(word - wanted * PERMIT) } else { otherwise(word) };
-            if !takes && next == word {
+            let enough = word & barred == 0 && permits(word) >= wanted;
+            let next = if enough { taken(word - wanted * PERMIT) } else { otherwise(word) };
+            if !enough && next == word {
                 return false;
             }
             // Acquire: hand-off, from whoever released them. Relaxed on failure: tried again.
             match self.word.compare_exchange_weak(word, next, Acquire, Relaxed) {
-                Ok(_) => return takes,
+                Ok(_) => return enough,
                 Err(now) => word = now,
             }
         }

@@ -118,7 +118,7 @@ impl RawSemaphore {
     }
 
     /// Takes what is owed out of the free permits.
-    fn collect(&self, books: &mut Books) {
+    pub(super) fn collect(&self, books: &mut Books) {
         books.owed -= if books.owed == 0 { 0 } else { self.take_up_to(books.owed) };
     }
 

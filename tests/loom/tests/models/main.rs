@@ -8,6 +8,7 @@
 //! * `LOCKLINE_AUDIT=write`: weaken every site and write the table.
 //! * `LOCKLINE_PREEMPTIONS=all` or a number: replaces every bound, also that of the fault runs.
 
+mod async_mutex;
 mod audit;
 mod condvar;
 mod counter;
@@ -40,6 +41,7 @@ const PRIMITIVES: &[&[Model]] = &[
     ordered::MODELS,
     wait_list::MODELS,
     semaphore::MODELS,
+    async_mutex::MODELS,
     small_programs::MODELS,
 ];
 

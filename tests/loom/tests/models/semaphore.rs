@@ -221,8 +221,8 @@ both! {
         let p = pool(2, fairness);
         let held = p.permits.try_acquire().unwrap();
         let behind = {
-            let mut head = pin!(p.permits.acquire_many_async(2));
-            assert!(poll(head.as_mut(), &Task::new(|| {})).is_pending());
+            let mut large = pin!(p.permits.acquire_many_async(2));
+            assert!(poll(large.as_mut(), &Task::new(|| {})).is_pending());
             spawn(&p, |p| drop(p.permits.acquire()))
         };
         // Nothing is released before it has one.
@@ -235,8 +235,8 @@ both! {
         let p = pool(1, fairness);
         let held = p.permits.try_acquire().unwrap();
         let behind = {
-            let mut head = pin!(p.permits.acquire_async());
-            assert!(poll(head.as_mut(), &Task::new(|| {})).is_pending());
+            let mut granted = pin!(p.permits.acquire_async());
+            assert!(poll(granted.as_mut(), &Task::new(|| {})).is_pending());
             let behind = spawn(&p, |p| p.thread(1));
             drop(held);
             behind
@@ -264,7 +264,7 @@ both! {
         let held = p.permits.try_acquire().unwrap();
         let mut future = pin!(p.permits.acquire_async());
         assert!(poll(future.as_mut(), &Task::new(|| {})).is_pending());
-        let other = spawn(&p, |p| p.touch());
+        let other = spawn(&p, Pool::touch);
         let task = Task::new(|| {});
         assert!(poll(future.as_mut(), &task).is_pending());
         drop(held);

@@ -52,7 +52,7 @@ fn programs() -> &'static (Vec<Program>, usize) {
                         Program { free, threads: [first, second], may_end: BTreeSet::new() };
                     let start =
                         Simple { free, closed: false, at: [0; 2], ended: [Outcome::Done; 4] };
-                    if start.explore(&program.threads, &mut program.may_end) {
+                    if start.explore(program.threads, &mut program.may_end) {
                         programs.push(program);
                     } else {
                         left_out += 1;
@@ -75,7 +75,7 @@ struct Simple {
 
 impl Simple {
     /// Notes all endings. False if it can get stuck.
-    fn explore(self, threads: &[[Op; 2]; 2], endings: &mut BTreeSet<Ending>) -> bool {
+    fn explore(self, threads: [[Op; 2]; 2], endings: &mut BTreeSet<Ending>) -> bool {
         if self.at == [2, 2] {
             endings.insert((self.ended, self.free, self.closed));
             return true;
@@ -84,7 +84,7 @@ impl Simple {
         !steps.is_empty() && steps.iter().all(|next| next.explore(threads, endings))
     }
 
-    fn step(mut self, threads: &[[Op; 2]; 2], thread: usize) -> Option<Self> {
+    fn step(mut self, threads: [[Op; 2]; 2], thread: usize) -> Option<Self> {
         let at = self.at[thread];
         let outcome = match *threads[thread].get(at)? {
             Op::Release => {
@@ -162,13 +162,13 @@ pub(crate) const MODELS: &[Model] = &[
     Model {
         name: "small_programs::semaphore_bounded",
         promise: "214 programs end as a simple semaphore would have them; 58 more might wait for ever",
-        bound: None,
+        bound: Some(3),
         body: || all(Fairness::Bounded),
     },
     Model {
         name: "small_programs::semaphore_strict",
         promise: "214 programs end as a simple semaphore would have them; 58 more might wait for ever",
-        bound: None,
+        bound: Some(3),
         body: || all(Fairness::Strict),
     },
 ];
