@@ -358,25 +358,34 @@ impl Blocking for Channel {
     }
 }
 
-/// As in the textbook.
+/// As in the textbook, and a notification costs only where somebody waits: what is free, and how many wait.
 struct Classic {
-    free: Mutex<usize>,
+    free: Mutex<(usize, usize)>,
     more: Condvar,
 }
 
 impl Blocking for Classic {
     fn new(permits: usize) -> Self {
-        Self { free: Mutex::new(permits), more: Condvar::new() }
+        Self { free: Mutex::new((permits, 0)), more: Condvar::new() }
     }
 
     #[inline]
     fn with(&self, inside: impl FnOnce()) {
-        let free = self.free.lock().expect("nobody panics");
-        let mut free = self.more.wait_while(free, |free| *free == 0).expect("nobody panics");
-        *free -= 1;
+        let mut free = self.free.lock().expect("nobody panics");
+        while free.0 == 0 {
+            free.1 += 1;
+            free = self.more.wait(free).expect("nobody panics");
+            free.1 -= 1;
+        }
+        free.0 -= 1;
         drop(free);
         inside();
-        *self.free.lock().expect("nobody panics") += 1;
-        self.more.notify_one();
+        let mut free = self.free.lock().expect("nobody panics");
+        free.0 += 1;
+        let awaited = free.1 > 0;
+        drop(free);
+        if awaited {
+            self.more.notify_one();
+        }
     }
 }
