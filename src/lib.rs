@@ -11,6 +11,7 @@ mod gauge;
 #[cfg(all(feature = "lock_api_0_4", not(all(loom, feature = "loom"))))]
 pub mod lock_api_0_4;
 mod mutex;
+pub mod ordered;
 pub mod poison;
 mod raw;
 mod semaphore;
@@ -22,8 +23,8 @@ pub use {counter::Counter, counter_set::CounterSet, gauge::Gauge};
 pub use async_mutex::{AsyncMutex, AsyncMutexGuard, Locking, LockingOwned, OwnedAsyncMutexGuard};
 pub use condvar::{Condvar, WaitGuard, WaitTimeoutResult};
 pub use mutex::{
-    LockStats, MappedMutexGuard, Mutex, MutexGuard, Observed, Observes, OwnedMutexGuard, Plain,
-    Policy, SendGuards,
+    LockStats, MappedMutexGuard, Mutex, MutexGuard, Observed, Observes, OwnedMappedMutexGuard,
+    OwnedMutexGuard, Plain, Policy, SendGuards,
 };
 
 pub use semaphore::{

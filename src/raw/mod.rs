@@ -2,7 +2,9 @@
 //! std's or loom's atomics except through [`crate::sync`].
 
 pub(crate) mod condvar;
+pub(crate) mod lock_set;
 pub(crate) mod mutex;
+pub(crate) mod order;
 #[cfg(target_has_atomic = "64")]
 pub(crate) mod place;
 #[cfg(target_has_atomic = "64")]
@@ -11,6 +13,7 @@ pub(crate) mod registry;
 pub(crate) mod rows;
 pub(crate) mod semaphore;
 pub(crate) mod wait_list;
+pub(crate) mod waits;
 
 #[cfg(all(loom, feature = "loom", target_has_atomic = "64"))]
 #[allow(unreachable_pub, reason = "reached through `__private`")]

@@ -22,14 +22,19 @@ pub(crate) struct Spin {
 }
 
 impl Spin {
-    /// While others may take what we are waiting for.
+    /// While others may take what we are waiting for, and we keep them from more.
     pub(crate) const fn brief() -> Self {
         Self { round: 0, rounds: BRIEF }
     }
 
-    /// While what we are waiting for is kept for us.
+    /// While what we are waiting for is kept for us, or we keep nobody from anything.
     pub(crate) const fn patient() -> Self {
         Self { round: 0, rounds: PATIENT }
+    }
+
+    /// How often it has paused.
+    pub(crate) fn pauses(&self) -> u32 {
+        self.round
     }
 
     /// Pauses and says `true`, or says `false` at once when it is time to park.
@@ -87,13 +92,19 @@ fn pinned_apart() -> bool {
     false
 }
 
+/// For `tests/hooks`: from now on nobody spins, as on one core, or everybody as usual.
+#[cfg(lockline_hooks)]
+pub fn spins(usual: bool) {
+    CORES.store(u8::from(!usual), Relaxed);
+}
+
 /// How long somebody has been waiting.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Wait {
     since: std::time::Instant,
 }
 
-/// A wait longer than this closes the lock to newcomers.
+/// A wait longer than this is long.
 const LONG: Duration = Duration::from_millis(1);
 
 impl Wait {

@@ -2,11 +2,15 @@
 
 mod counter;
 mod mutex;
+mod ordered;
 mod semaphore;
 
 use crate::case::Case;
 
 /// All cases, group by group, in the order of the page.
 pub fn all() -> Vec<Case> {
-    [counter::cases(), mutex::cases(), semaphore::cases()].into_iter().flatten().collect()
+    [counter::cases(), mutex::cases(), ordered::cases(), semaphore::cases()]
+        .into_iter()
+        .flatten()
+        .collect()
 }

@@ -17,6 +17,8 @@ mod executor;
 mod fixture;
 mod harness;
 mod mutex;
+mod mutex_timed;
+mod ordered;
 mod semaphore;
 mod small_programs;
 mod wait_list;
@@ -34,7 +36,9 @@ use std::{
 const PRIMITIVES: &[&[Model]] = &[
     counter::MODELS,
     mutex::MODELS,
+    mutex_timed::MODELS,
     condvar::MODELS,
+    ordered::MODELS,
     wait_list::MODELS,
     semaphore::MODELS,
     async_mutex::MODELS,
