@@ -32,5 +32,8 @@ pub use semaphore::{
     TryAcquireError,
 };
 
+#[cfg(feature = "tower")]
+pub use semaphore::tower;
+
 #[doc(hidden)]
 pub use sync::private as __private;

@@ -5,6 +5,8 @@ mod future;
 mod owned;
 mod permit;
 mod poll;
+#[cfg(feature = "tower")]
+pub mod tower;
 
 pub use error::{AcquireError, TryAcquireError};
 pub use future::{Acquire, AcquireOwned};

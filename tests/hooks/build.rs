@@ -3,6 +3,6 @@
 fn main() {
     println!("cargo::rustc-cfg=lockline_hooks");
     // The sources ask for them; here there are none.
-    println!("cargo::rustc-check-cfg=cfg(feature, values(\"loom\", \"lock_api_0_4\"))");
+    println!("cargo::rustc-check-cfg=cfg(feature, values(\"loom\", \"lock_api_0_4\", \"tower\"))");
     println!("cargo::rerun-if-changed=build.rs");
 }
