@@ -137,12 +137,12 @@ fn who_waits_is_woken() {
     let (_, mut service) = service(1);
     assert_eq!(poll_ready(&mut service), READY);
     let answer = service.call(Ok(1));
-    let wakes = Arc::new(Wakes::default());
-    let waker = wakes.clone().into();
+    let told = Arc::new(Wakes::default());
+    let waker = told.clone().into();
     assert!(service.poll_ready(&mut Context::from_waker(&waker)).is_pending());
-    assert_eq!(wakes.0.load(SeqCst), 0);
+    assert_eq!(told.0.load(SeqCst), 0);
     drop(answer);
-    assert_eq!(wakes.0.load(SeqCst), 1, "by a response that nobody waited for");
+    assert_eq!(told.0.load(SeqCst), 1, "by a response that nobody waited for");
     assert_eq!(poll_ready(&mut service), READY);
 }
 

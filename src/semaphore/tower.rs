@@ -179,7 +179,7 @@ impl<S: fmt::Debug, P: Policy> fmt::Debug for SemaphoreService<S, P> {
             .field("inner", &self.inner)
             .field("semaphore", self.semaphore())
             .field("has_permit", &self.permit.is_some())
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 
