@@ -24,9 +24,9 @@
 //!
 //! The exit status is zero if none is missed, and `without` if one is. Both cores must be free for it.
 //!
-//! On a guest with 2 cores (Xeon, 2.8 GHz), beside busy compilers: without the barrier a `pair` misses after 6 ms, 8 ms
-//! and 14 s; with it nothing in 8,890,264 rounds of the lock, 10 minutes. Without it one waiter of the lock is missed
-//! in round 26,393, after 1.4 s; but another run of a minute found none in 173,641.
+//! On an idle guest with 2 cores (Xeon, 2.8 GHz), 2026-11-21: without the barrier a `pair` misses within 3,000 rounds, 1.5 ms
+//! (14 s beside busy compilers); with it nothing in 11,999,000 rounds, 140 s. Of the lock, with it, nobody in 8,890,264
+//! rounds, 10 minutes; without it one in round 26,393, after 1.4 s, but none in another run of a minute.
 
 use lockline_hooks::{
     __private::{
