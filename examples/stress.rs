@@ -23,19 +23,22 @@
 //! Each part checks its sums. The exit status is not zero if one of them is wrong.
 
 use lockline::{
-    Condvar, MappedMutexGuard, Mutex, MutexGuard, Observed, OwnedMutexGuard, Plain, Policy,
-    SendGuards, poison,
+    AsyncMutex, Condvar, Fairness, MappedMutexGuard, Mutex, MutexGuard, Observed, OwnedMutexGuard,
+    Plain, Policy, Semaphore, SendGuards, poison,
 };
 use std::{
     collections::VecDeque,
     env,
     ffi::c_char,
+    future::Future,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    pin::pin,
     process::ExitCode,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
+    task::{Context, Poll, Wake, Waker},
     thread,
     time::{Duration, Instant},
 };
@@ -64,6 +67,8 @@ fn main() -> ExitCode {
         ("condition variable", queue),
         ("condition variable, for a while", turns),
         ("poison", poisoned),
+        ("semaphore", permits),
+        ("semaphore, in order", permits_in_order),
     ] {
         let start = Instant::now();
         let (is, should_be) = part(rounds);
@@ -340,4 +345,63 @@ fn poisoned(rounds: u64) -> (u64, u64) {
     });
     let pair = mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     (pair.0, updates)
+}
+
+fn permits(rounds: u64) -> (u64, u64) {
+    by_permit(rounds, Fairness::Bounded)
+}
+
+fn permits_in_order(rounds: u64) -> (u64, u64) {
+    by_permit(rounds, Fairness::Strict)
+}
+
+/// Both permits of two are needed to visit; who has one of them only looks on. Half of the threads wait as tasks.
+fn by_permit(rounds: u64, fairness: Fairness) -> (u64, u64) {
+    let shared = Arc::new((
+        Semaphore::<Plain>::with_policy(2, 2, fairness),
+        Mutex::<Count, SendGuards>::with_policy(Count::default()),
+        AsyncMutex::new(0),
+    ));
+    let visits = on_threads(&shared, move |shared, thread| {
+        let (semaphore, count, asked) = &**shared;
+        let mut visits = 0;
+        for round in 0..rounds {
+            let all = usize::from(round % 4 == thread % 4) + 1;
+            let permit = match (thread + round) % 3 {
+                0 => semaphore.acquire_many(all).ok(),
+                1 => wait(semaphore.acquire_many_async(all)).ok(),
+                _ => semaphore.acquire_many_for(all, Duration::from_micros(round % 64)).ok(),
+            };
+            if permit.is_some_and(|permit| permit.count() == 2) {
+                // Nobody else is here, so this lock is free.
+                *wait(asked.lock()) += 1;
+            }
+            if let Ok(_both) = semaphore.try_acquire_many(2) {
+                let mut count = count.try_lock().expect("both permits exclude all others");
+                count.visit(round);
+                visits += 1;
+            }
+        }
+        visits
+    });
+    let is = shared.1.lock().visits;
+    (is, visits)
+}
+
+/// A runtime of one task, which parks.
+fn wait<F: Future>(future: F) -> F::Output {
+    struct Unpark(thread::Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let mut future = pin!(future);
+    loop {
+        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            Poll::Ready(output) => return output,
+            Poll::Pending => thread::park(),
+        }
+    }
 }

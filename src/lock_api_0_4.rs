@@ -41,7 +41,7 @@ pub type MappedMutexGuard<'a, T, P = Plain> = lock_api::MappedMutexGuard<'a, Raw
 /// The lock of [`lockline::Mutex`](crate::Mutex) without a value: what [`lock_api::Mutex`] is to be built on.
 ///
 /// The promises are those of `lockline::Mutex`, and the [policies](Policy) too. Guards are `Send` only with
-/// [`SendGuards`](crate::SendGuards). Two bytes, unless observed.
+/// [`SendGuards`](crate::SendGuards). Four bytes, unless observed.
 ///
 /// # Examples
 ///

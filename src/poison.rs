@@ -224,6 +224,10 @@ pub struct MutexGuard<'a, T: ?Sized, P: Policy = Plain> {
     panicking: bool,
 }
 
+// As std's: a section that a panic cuts off poisons, wherever it began.
+impl<T: ?Sized, P: Policy> core::panic::UnwindSafe for MutexGuard<'_, T, P> {}
+impl<T: ?Sized, P: Policy> core::panic::RefUnwindSafe for MutexGuard<'_, T, P> {}
+
 impl<T: ?Sized, P: Policy> Drop for MutexGuard<'_, T, P> {
     #[inline]
     fn drop(&mut self) {

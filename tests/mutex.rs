@@ -4,12 +4,12 @@
 //! they say so.
 
 use lockline::{
-    MappedMutexGuard, Mutex, MutexGuard, Observed, OwnedMutexGuard, Policy, SendGuards,
+    MappedMutexGuard, Mutex, MutexGuard, Observed, OwnedMappedMutexGuard, OwnedMutexGuard, Policy,
+    SendGuards,
 };
 use std::{
     any::Any,
     fmt::Debug,
-    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU32, Ordering::Relaxed},
@@ -23,16 +23,6 @@ const SHORT: Duration = Duration::from_millis(2);
 /// Whether another thread finds the lock free.
 fn is_free<T: ?Sized + Send, P: Policy>(mutex: &Mutex<T, P>) -> bool {
     thread::scope(|scope| scope.spawn(|| mutex.try_lock().is_some()).join().unwrap())
-}
-
-/// Runs `f`, which panics, without the message on the screen.
-fn panics(f: impl FnOnce()) {
-    let said = catch_unwind(AssertUnwindSafe(f)).expect_err("it should have panicked");
-    assert_eq!(said.downcast_ref::<&str>(), Some(&"on purpose"));
-}
-
-fn panic_quietly() -> ! {
-    resume_unwind(Box::new("on purpose"))
 }
 
 /// Returns when somebody has gone to sleep for the lock, which the caller has.
@@ -94,7 +84,7 @@ fn exclude<P: Policy>() {
 /// Gets in by one of all the ways there are. Whether it did.
 fn visit_somehow<P: Policy>(mutex: &Arc<Mutex<Section, P>>, round: u64) -> bool {
     let in_a_moment = Duration::from_micros(round % 64);
-    let guard = match round % 12 {
+    let guard = match round % 16 {
         0 | 1 => Some(mutex.lock()),
         2 => mutex.try_lock(),
         3 => mutex.try_lock_for(in_a_moment),
@@ -120,6 +110,29 @@ fn visit_somehow<P: Policy>(mutex: &Arc<Mutex<Section, P>>, round: u64) -> bool 
         }
         10 => {
             MutexGuard::map(mutex.lock(), |section| section).visit(round);
+            return true;
+        }
+        11 => {
+            let mut guard = MutexGuard::map(mutex.lock(), |section| section);
+            guard.visit(round);
+            MappedMutexGuard::unlock_fair(guard);
+            return true;
+        }
+        12 => {
+            let guard = mutex.clone().try_lock_owned_until(Instant::now() + in_a_moment);
+            return guard.map(|mut guard| guard.visit(round)).is_some();
+        }
+        13 => {
+            let mut guard = mutex.clone().lock_owned();
+            OwnedMutexGuard::unlocked(&mut guard, thread::yield_now);
+            guard.visit(round);
+            OwnedMutexGuard::unlock_fair(guard);
+            return true;
+        }
+        14 => {
+            let mut guard = OwnedMutexGuard::map(mutex.clone().lock_owned(), |section| section);
+            guard.visit(round);
+            OwnedMappedMutexGuard::unlock_fair(guard);
             return true;
         }
         _ => {
@@ -164,8 +177,9 @@ fn a_free_lock_is_had_whatever_the_timeout() {
     }
     for deadline in deadlines() {
         *mutex.try_lock_until(deadline).unwrap() += 1;
+        *mutex.clone().try_lock_owned_until(deadline).unwrap() += 1;
     }
-    assert_eq!(*mutex.lock(), 11);
+    assert_eq!(*mutex.lock(), 14);
 }
 
 /// Past, now, and soon.
@@ -187,12 +201,67 @@ fn a_held_lock_is_not_had_in_time() {
     for deadline in deadlines() {
         assert!(mutex.try_lock_until(deadline).is_none());
         assert!(Instant::now() >= deadline);
+        assert!(mutex.clone().try_lock_owned_until(deadline).is_none());
     }
     assert!(mutex.try_lock().is_none() && mutex.clone().try_lock_owned().is_none());
     drop(guard);
     // Those who gave up left nothing behind.
     assert!(mutex.try_lock().is_some());
     assert!(is_free(&mutex));
+}
+
+/// No sleep, and no place in line either: who does not want to wait changes nothing for those who do.
+#[test]
+fn without_time_nobody_waits() {
+    let mutex = Arc::new(Mutex::<_, Observed>::with_policy(()));
+    let guard = mutex.lock();
+    let now = Instant::now();
+    assert!(mutex.try_lock_for(Duration::ZERO).is_none());
+    assert!(mutex.clone().try_lock_owned_for(Duration::ZERO).is_none());
+    for past in [now, now.checked_sub(SHORT).unwrap_or(now)] {
+        assert!(mutex.try_lock_until(past).is_none());
+        assert!(mutex.clone().try_lock_owned_until(past).is_none());
+    }
+    assert_eq!(mutex.stats().parks, 0);
+    thread::scope(|scope| {
+        scope.spawn(|| drop(mutex.lock()));
+        until_somebody_sleeps(&mutex);
+        let parks = mutex.stats().parks;
+        assert!(mutex.try_lock_for(Duration::ZERO).is_none());
+        assert!(mutex.try_lock_until(now).is_none());
+        assert_eq!(mutex.stats().parks, parks, "the other one sleeps on, and nobody else does");
+        drop(guard);
+    });
+}
+
+/// A wait is a sleep: of a second on a held lock, the thread runs for less than a twentieth, by its own clock, which
+/// stands still while others run.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_timed_wait_takes_no_processor_time() {
+    const WAIT: Duration = Duration::from_secs(1);
+    let mutex = Mutex::new(());
+    let guard = mutex.lock();
+    let used = thread::scope(|scope| {
+        let waiter = scope.spawn(|| {
+            let before = cpu_time();
+            assert!(mutex.try_lock_for(WAIT).is_none());
+            cpu_time().saturating_sub(before)
+        });
+        waiter.join().unwrap()
+    });
+    drop(guard);
+    assert!(used < WAIT / 20, "{used:?} of processor time");
+}
+
+/// For how long this thread has run.
+#[cfg(target_os = "linux")]
+fn cpu_time() -> Duration {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: writes to the place it is given, which is one.
+    let failed = unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) };
+    assert_eq!(failed, 0);
+    Duration::new(time.tv_sec.try_into().unwrap(), time.tv_nsec.try_into().unwrap())
 }
 
 #[test]
@@ -269,180 +338,6 @@ fn a_fair_release_without_waiters_is_a_release() {
     assert_eq!(*mutex.try_lock().unwrap(), 1);
 }
 
-// --------------------------------------------------------------------------------- guards
-
-#[test]
-fn a_guard_unlocks_once_it_is_dropped() {
-    let mutex = Arc::new(Mutex::new(1));
-    let guard = mutex.lock();
-    assert!(mutex.is_locked() && !is_free(&mutex));
-    assert!(std::ptr::eq(MutexGuard::mutex(&guard), &raw const *mutex));
-    drop(guard);
-    assert!(!mutex.is_locked() && is_free(&mutex));
-
-    let guard = mutex.clone().lock_owned();
-    assert!(mutex.is_locked() && !is_free(&mutex));
-    assert!(Arc::ptr_eq(OwnedMutexGuard::mutex(&guard), &mutex));
-    drop(guard);
-    assert!(!mutex.is_locked() && is_free(&mutex));
-}
-
-#[test]
-fn a_guard_of_a_part_holds_the_lock() {
-    let mutex = Mutex::new((1, vec![2, 3]));
-    let part = MutexGuard::map(mutex.lock(), |value| &mut value.1);
-    assert!(mutex.is_locked());
-    let mut part = MappedMutexGuard::map(part, |list| &mut list[1]);
-    assert!(mutex.is_locked());
-    *part += 10;
-    drop(part);
-    assert!(is_free(&mutex));
-    assert_eq!(mutex.into_inner(), (1, vec![2, 13]));
-}
-
-#[test]
-fn a_part_that_is_not_there_gives_the_guard_back_locked() {
-    let mutex = Mutex::new(vec![1]);
-    let guard = MutexGuard::try_map(mutex.lock(), |list| list.get_mut(7));
-    let mut guard = guard.expect_err("there is no such part");
-    assert!(!is_free(&mutex));
-    guard.push(2);
-    let mut last = MutexGuard::try_map(guard, |list| list.last_mut()).expect("there is one");
-    assert!(!is_free(&mutex));
-    *last += 1;
-    drop(last);
-    assert!(is_free(&mutex));
-    assert_eq!(mutex.into_inner(), [1, 3]);
-}
-
-#[test]
-fn a_panic_while_mapping_unlocks() {
-    let mutex = Mutex::new(1);
-    panics(|| drop(MutexGuard::map(mutex.lock(), |_| -> &mut i32 { panic_quietly() })));
-    assert!(is_free(&mutex));
-    panics(|| {
-        drop(MutexGuard::try_map(mutex.lock(), |_| -> Option<&mut i32> { panic_quietly() }));
-    });
-    assert!(is_free(&mutex));
-    let part = MutexGuard::map(mutex.lock(), |value| value);
-    panics(|| drop(MappedMutexGuard::map(part, |_| -> &mut i32 { panic_quietly() })));
-    assert!(is_free(&mutex));
-}
-
-#[test]
-fn a_panic_while_locked_leaves_it_free_with_the_value_as_it_is() {
-    let mutex = Arc::new(Mutex::new(0));
-    panics(|| {
-        let mut guard = mutex.lock();
-        *guard += 1;
-        panic_quietly()
-    });
-    panics(|| {
-        let mut guard = mutex.clone().lock_owned();
-        *guard += 1;
-        panic_quietly()
-    });
-    assert!(is_free(&mutex));
-    assert_eq!(*mutex.lock(), 2);
-}
-
-#[test]
-fn unlocked_lets_others_in_meanwhile() {
-    let mutex = Mutex::new(1);
-    let mut guard = mutex.lock();
-    let said = MutexGuard::unlocked(&mut guard, || {
-        thread::scope(|scope| scope.spawn(|| *mutex.lock() += 1).join().unwrap());
-        "back"
-    });
-    assert_eq!((said, *guard), ("back", 2));
-    assert!(!is_free(&mutex));
-    drop(guard);
-    assert!(is_free(&mutex));
-}
-
-#[test]
-fn a_panic_while_unlocked_locks_again() {
-    let mutex = Mutex::new(1);
-    let mut guard = mutex.lock();
-    panics(|| {
-        MutexGuard::unlocked(&mut guard, || {
-            *mutex.lock() += 1;
-            panic_quietly()
-        });
-    });
-    assert!(!is_free(&mutex));
-    *guard += 1;
-    drop(guard);
-    assert!(is_free(&mutex));
-    assert_eq!(mutex.into_inner(), 3);
-}
-
-#[test]
-fn a_guard_that_moved_unlocks_where_it_is() {
-    let mutex = Arc::new(Mutex::<_, SendGuards>::with_policy(0));
-    thread::scope(|scope| {
-        let mut guard = mutex.lock();
-        scope.spawn(move || {
-            *guard += 1;
-            drop(guard);
-        });
-        let mut part = MutexGuard::map(mutex.lock(), |value| value);
-        scope.spawn(move || {
-            *part += 1;
-            drop(part);
-        });
-        let mut owned = mutex.clone().lock_owned();
-        scope.spawn(move || {
-            *owned += 1;
-            drop(owned);
-        });
-        // None of them was unlocked here: this waits for the last.
-        *mutex.lock() += 1;
-    });
-    assert!(is_free(&mutex));
-    assert_eq!(*mutex.lock(), 4);
-}
-
-#[test]
-fn an_owned_guard_keeps_the_mutex() {
-    let mutex = Arc::new(Mutex::new(vec![1]));
-    let weak = Arc::downgrade(&mutex);
-    let mut guard = mutex.lock_owned();
-    assert_eq!(weak.strong_count(), 1);
-    guard.push(2);
-    assert_eq!(*guard, [1, 2]);
-    drop(guard);
-    assert!(weak.upgrade().is_none());
-}
-
-#[test]
-fn the_last_owned_guard_of_many_threads_drops_the_value() {
-    for _ in 0..200 {
-        let mutex = Arc::new(Mutex::new(Vec::new()));
-        let weak = Arc::downgrade(&mutex);
-        let mut threads = Vec::new();
-        for thread in 0..4 {
-            let mutex = mutex.clone();
-            threads.push(thread::spawn(move || mutex.lock_owned().push(thread)));
-        }
-        drop(mutex);
-        for thread in threads {
-            thread.join().unwrap();
-        }
-        assert!(weak.upgrade().is_none());
-    }
-}
-
-#[test]
-fn no_share_is_kept_by_who_does_not_get_the_lock() {
-    let mutex = Arc::new(Mutex::new(()));
-    let guard = mutex.lock();
-    assert!(mutex.clone().try_lock_owned().is_none());
-    assert!(mutex.clone().try_lock_owned_for(SHORT).is_none());
-    drop(guard);
-    assert_eq!(Arc::strong_count(&mutex), 1);
-}
-
 // --------------------------------------------------------------------------------- values
 
 #[test]
@@ -494,82 +389,4 @@ fn debug_shows_the_value_and_does_not_block() {
     assert_eq!(format!("{0:?} {0}", mutex.lock()), "\"text\" text");
     assert_eq!(format!("{:?}", MutexGuard::map(mutex.lock(), |text| text)), "\"text\"");
     assert_eq!(format!("{:?}", mutex.clone().lock_owned()), "\"text\"");
-}
-
-// --------------------------------------------------------------------------------- statistics
-
-#[test]
-fn nobody_waited_so_there_is_nothing_to_tell() {
-    let mutex = Arc::new(Mutex::<_, Observed>::with_policy(0));
-    for _ in 0..1_000 {
-        *mutex.lock() += 1;
-        *mutex.try_lock().unwrap() += 1;
-        *mutex.try_lock_for(SHORT).unwrap() += 1;
-        *mutex.clone().lock_owned() += 1;
-        MutexGuard::unlock_fair(mutex.lock());
-    }
-    let guard = mutex.lock();
-    assert!(mutex.try_lock().is_none());
-    drop(guard);
-    assert_eq!(mutex.stats(), lockline::LockStats::default());
-}
-
-#[test]
-fn a_wait_is_told_with_its_length() {
-    let mutex = Mutex::<_, Observed<SendGuards>>::with_policy(());
-    let slept = thread::scope(|scope| {
-        let guard = mutex.lock();
-        let waiter = scope.spawn(|| drop(mutex.lock()));
-        while mutex.stats().parks == 0 {
-            thread::yield_now();
-        }
-        let asleep = Instant::now();
-        assert_eq!(mutex.stats().contended, 0, "not before it has the lock");
-        thread::sleep(SHORT);
-        let slept = asleep.elapsed();
-        drop(guard);
-        waiter.join().unwrap();
-        slept
-    });
-    let stats = mutex.stats();
-    assert_eq!((stats.contended, stats.total_wait), (1, stats.longest_wait));
-    assert!(stats.longest_wait >= slept, "{stats:?}, slept {slept:?}");
-}
-
-#[test]
-fn who_gives_up_has_slept_but_not_acquired() {
-    let mutex = Mutex::<_, Observed>::with_policy(());
-    let guard = mutex.lock();
-    assert!(mutex.try_lock_for(SHORT).is_none());
-    drop(guard);
-    let stats = mutex.stats();
-    assert_eq!((stats.contended, stats.total_wait), (0, Duration::ZERO));
-    assert!(stats.parks > 0);
-}
-
-#[test]
-fn the_statistics_of_many_agree() {
-    const THREADS: u32 = 8;
-    let mutex = Mutex::<_, Observed>::with_policy(0);
-    thread::scope(|scope| {
-        let guard = mutex.lock();
-        for _ in 0..THREADS {
-            scope.spawn(|| {
-                for _ in 0..200 {
-                    *mutex.lock() += 1;
-                    // Readable at any time, and consistent enough to print.
-                    assert!(mutex.stats().contended <= u64::from(THREADS * 200));
-                }
-            });
-        }
-        until_somebody_sleeps(&mutex);
-        drop(guard);
-    });
-    let stats = mutex.stats();
-    assert_eq!(*mutex.lock(), THREADS * 200);
-    assert!((1..=u64::from(THREADS * 200)).contains(&stats.contended), "{stats:?}");
-    assert!(stats.parks >= 1 && stats.longest_wait > Duration::ZERO, "{stats:?}");
-    assert!(stats.longest_wait <= stats.total_wait, "{stats:?}");
-    let contended = u32::try_from(stats.contended).unwrap();
-    assert!(stats.total_wait <= stats.longest_wait * contended, "{stats:?}");
 }

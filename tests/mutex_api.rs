@@ -1,7 +1,8 @@
 //! Sizes and auto traits of `Mutex` and its guards: most of this is checked by compiling.
 
 use lockline::{
-    LockStats, MappedMutexGuard, Mutex, MutexGuard, Observed, OwnedMutexGuard, Plain, SendGuards,
+    LockStats, MappedMutexGuard, Mutex, MutexGuard, Observed, OwnedMappedMutexGuard,
+    OwnedMutexGuard, Plain, SendGuards,
 };
 use static_assertions::{assert_impl_all, assert_not_impl_any, const_assert, const_assert_eq};
 use std::{
@@ -43,28 +44,40 @@ mutex_of!(Plain, Observed, SendGuards, Both, SendGuards<Observed>);
 
 macro_rules! guards_of {
     ($($policy:ty),*) => { $(
-        assert_impl_all!(MutexGuard<'static, u8, $policy>: Sync, Unpin, Debug, Display);
-        assert_impl_all!(MappedMutexGuard<'static, u8, $policy>: Sync, Unpin, Debug);
-        assert_impl_all!(OwnedMutexGuard<u8, $policy>: Sync, Unpin, Debug);
-        // They point at the value, wherever it is.
-        assert_impl_all!(MutexGuard<'static, PhantomPinned, $policy>: Unpin);
-        assert_impl_all!(MappedMutexGuard<'static, PhantomPinned, $policy>: Unpin);
-        assert_impl_all!(OwnedMutexGuard<PhantomPinned, $policy>: Unpin);
-        // Shared, they give what may be shared.
-        assert_not_impl_any!(MutexGuard<'static, Cell<u8>, $policy>: Sync);
-        assert_not_impl_any!(MappedMutexGuard<'static, Cell<u8>, $policy>: Sync);
-        assert_not_impl_any!(OwnedMutexGuard<Cell<u8>, $policy>: Sync);
-        // Whoever has one has the mutex too, and with it may move the value here.
-        assert_not_impl_any!(OwnedMutexGuard<OnlySync, $policy>: Sync);
-        assert_not_impl_any!(MutexGuard<'static, OnlySync, $policy>: Sync);
         // No guard can be had twice.
         assert_not_impl_any!(MutexGuard<'static, u8, $policy>: Clone);
         assert_not_impl_any!(MappedMutexGuard<'static, u8, $policy>: Clone);
         assert_not_impl_any!(OwnedMutexGuard<u8, $policy>: Clone);
-        // As `&mut`: what a panic left half done is seen through them.
-        assert_not_impl_any!(MutexGuard<'static, u8, $policy>: UnwindSafe);
-        assert_not_impl_any!(MappedMutexGuard<'static, u8, $policy>: UnwindSafe);
+        assert_not_impl_any!(OwnedMappedMutexGuard<u8, u8, $policy>: Clone);
+        // Whoever has one has the mutex too, and with it may move the value here. A part does not tell.
+        assert_not_impl_any!(MutexGuard<'static, OnlySync, $policy>: Sync);
+        assert_not_impl_any!(OwnedMutexGuard<OnlySync, $policy>: Sync);
+        assert_impl_all!(MappedMutexGuard<'static, OnlySync, $policy>: Sync);
+        assert_impl_all!(OwnedMappedMutexGuard<u8, OnlySync, $policy>: Sync);
+        // The whole value is dropped with the last share.
+        assert_not_impl_any!(OwnedMappedMutexGuard<Rc<u8>, u8, $policy>: Send, Sync);
+        each_guard_of!($policy: MutexGuard<'static, Of, $policy>);
+        each_guard_of!($policy: MappedMutexGuard<'static, Of, $policy>);
+        each_guard_of!($policy: OwnedMutexGuard<Of, $policy>);
+        each_guard_of!($policy: OwnedMappedMutexGuard<u8, Of, $policy>);
     )* };
+}
+
+/// What all guards have in common.
+macro_rules! each_guard_of {
+    ($policy:ty: $($guard:tt)*) => { const _: () = {
+        type Guard<Of> = $($guard)*;
+        assert_impl_all!(Guard<u8>: Sync, Unpin, Debug, Display);
+        assert_impl_all!(Guard<Rc<u8>>: Unpin, Debug, Display);
+        // They point at the value, wherever it is.
+        assert_impl_all!(Guard<PhantomPinned>: Unpin);
+        // Shared, they give what may be shared.
+        assert_not_impl_any!(Guard<Cell<u8>>: Sync);
+        // As `&mut`: what a panic left half done is seen through them; and as what they give, by reference.
+        assert_not_impl_any!(Guard<u8>: UnwindSafe);
+        assert_impl_all!(Guard<u8>: RefUnwindSafe);
+        assert_not_impl_any!(Guard<UnsafeCell<u8>>: UnwindSafe, RefUnwindSafe);
+    }; };
 }
 guards_of!(Plain, Observed, SendGuards, Both, SendGuards<Observed>);
 
@@ -73,6 +86,7 @@ macro_rules! guards_that_stay {
         assert_not_impl_any!(MutexGuard<'static, u8, $policy>: Send);
         assert_not_impl_any!(MappedMutexGuard<'static, u8, $policy>: Send);
         assert_not_impl_any!(OwnedMutexGuard<u8, $policy>: Send);
+        assert_not_impl_any!(OwnedMappedMutexGuard<u8, u8, $policy>: Send);
     )* };
 }
 guards_that_stay!(Plain, Observed, Observed<Plain>);
@@ -82,10 +96,12 @@ macro_rules! guards_that_move {
         assert_impl_all!(MutexGuard<'static, Cell<u8>, $policy>: Send);
         assert_impl_all!(MappedMutexGuard<'static, Cell<u8>, $policy>: Send);
         assert_impl_all!(OwnedMutexGuard<Cell<u8>, $policy>: Send);
+        assert_impl_all!(OwnedMappedMutexGuard<Cell<u8>, Cell<u8>, $policy>: Send);
         // With the guard goes the value.
         assert_not_impl_any!(MutexGuard<'static, Rc<u8>, $policy>: Send);
         assert_not_impl_any!(MappedMutexGuard<'static, Rc<u8>, $policy>: Send);
         assert_not_impl_any!(OwnedMutexGuard<Rc<u8>, $policy>: Send);
+        assert_not_impl_any!(OwnedMappedMutexGuard<u8, Rc<u8>, $policy>: Send);
         assert_not_impl_any!(MutexGuard<'static, OnlySync, $policy>: Send);
     )* };
 }
@@ -95,10 +111,10 @@ assert_impl_all!(LockStats: Send, Sync, Unpin, UnwindSafe, Copy, Default, Debug,
 
 // --------------------------------------------------------------------------------- sizes
 
-const_assert_eq!(size_of::<Mutex<()>>(), 2);
+const_assert_eq!(size_of::<Mutex<()>>(), 4);
 const_assert_eq!(align_of::<Mutex<()>>(), 1);
-const_assert_eq!(size_of::<Mutex<u8>>(), 3);
-const_assert_eq!(size_of::<Mutex<u16>>(), 4);
+const_assert_eq!(size_of::<Mutex<u8>>(), 5);
+const_assert_eq!(size_of::<Mutex<u16>>(), 6);
 const_assert_eq!(size_of::<Mutex<u32>>(), 8);
 const_assert_eq!(size_of::<Mutex<u64>>(), 8 + align_of::<u64>());
 
@@ -116,12 +132,14 @@ const_assert_eq!(size_of::<MutexGuard<'static, u64, Both>>(), 2 * POINTER);
 const_assert_eq!(size_of::<MappedMutexGuard<'static, u64>>(), 2 * POINTER);
 const_assert_eq!(size_of::<OwnedMutexGuard<u64>>(), 2 * POINTER);
 const_assert_eq!(size_of::<OwnedMutexGuard<u64, Both>>(), 2 * POINTER);
+const_assert_eq!(size_of::<OwnedMappedMutexGuard<[u8; 9], u64>>(), 2 * POINTER);
 const_assert_eq!(size_of::<MutexGuard<'static, [u64]>>(), 4 * POINTER);
 
 // Not to have the lock needs no further word.
 const_assert_eq!(size_of::<Option<MutexGuard<'static, u64>>>(), 2 * POINTER);
 const_assert_eq!(size_of::<Option<MappedMutexGuard<'static, u64>>>(), 2 * POINTER);
 const_assert_eq!(size_of::<Option<OwnedMutexGuard<u64>>>(), 2 * POINTER);
+const_assert_eq!(size_of::<Option<OwnedMappedMutexGuard<u8, u64>>>(), 2 * POINTER);
 
 // --------------------------------------------------------------------------------- constructors
 

@@ -15,11 +15,12 @@ use std::{
 assert_impl_all!(Mutex<u32>: Send, Sync, Unpin, Default, From<u32>, std::fmt::Debug);
 assert_impl_all!(Mutex<Cell<u32>>: Send, Sync, UnwindSafe, RefUnwindSafe);
 assert_not_impl_any!(Mutex<*const u32>: Send, Sync);
-assert_impl_all!(MutexGuard<'static, u32>: Sync);
+assert_impl_all!(MutexGuard<'static, u32>: Sync, UnwindSafe, RefUnwindSafe);
+assert_impl_all!(MutexGuard<'static, Cell<u32>, Observed>: UnwindSafe, RefUnwindSafe);
 assert_not_impl_any!(MutexGuard<'static, u32>: Send);
 assert_not_impl_any!(MutexGuard<'static, Cell<u32>>: Sync);
 assert_impl_all!(MutexGuard<'static, u32, SendGuards>: Send, Sync);
-const_assert_eq!(size_of::<Mutex<()>>(), 3);
+const_assert_eq!(size_of::<Mutex<()>>(), 5);
 
 static STATIC: Mutex<Vec<u32>> = Mutex::new(Vec::new());
 

@@ -8,7 +8,7 @@ use crate::{
     cores,
 };
 use crossbeam_utils::CachePadded;
-use lockline::{Counter, CounterSet};
+use lockline::{Counter, CounterSet, Mutex, Semaphore};
 use lockline_harness::race;
 use std::{
     cell::Cell,
@@ -72,7 +72,15 @@ pub(crate) fn pairs() -> Vec<Beside> {
     let lock = Arc::new(move |thread: usize| {
         words[thread].fetch_add(1, Relaxed);
     });
+    let packed = Arc::new(Neighbours { semaphore: Semaphore::new(1), word: AtomicU64::new(0) });
+    let padded =
+        Arc::new((CachePadded::new(Semaphore::new(1)), CachePadded::new(AtomicU64::new(0))));
     vec![
+        Beside::new(
+            "`Semaphore`, one thread at it, and a word that another adds to",
+            ("in one line", move |thread, n| beside(&packed.semaphore, &packed.word, thread, n)),
+            ("`CachePadded`", move |thread, n| beside(&padded.0, &padded.1, thread, n)),
+        ),
         Beside::new(
             "`Counter`",
             ("two threads' cells in one line", {
@@ -114,7 +122,44 @@ pub(crate) fn pairs() -> Vec<Beside> {
             }),
             ("`CounterSet<4>`", move |_, n| each_in_turn(n, |index| set.increment(index))),
         ),
+        Beside::new(
+            "`Mutex`, one for each thread",
+            ("both in one line", {
+                let both = Packed::<[Mutex<u64>; 2]>::default();
+                move |thread, n| (0..n).for_each(|_| *both.0[thread % 2].lock() += 1)
+            }),
+            ("each padded", {
+                let both = <[CachePadded<Mutex<u64>>; 2]>::default();
+                move |thread, n| (0..n).for_each(|_| *both[thread % 2].lock() += 1)
+            }),
+        ),
+        Beside::new(
+            "`Mutex` of one thread, a word that another adds to",
+            ("in one line", {
+                let both = Packed::<(Mutex<u64>, AtomicU64)>::default();
+                move |thread, n| lock_or_add(thread, n, &both.0.0, &both.0.1)
+            }),
+            ("both padded", {
+                let both = <(CachePadded<Mutex<u64>>, CachePadded<AtomicU64>)>::default();
+                move |thread, n| lock_or_add(thread, n, &both.0, &both.1)
+            }),
+        ),
     ]
+}
+
+/// In one line.
+#[derive(Default)]
+#[repr(align(64))]
+struct Packed<T>(T);
+
+fn lock_or_add(thread: usize, n: u64, lock: &Mutex<u64>, word: &AtomicU64) {
+    if thread == 0 {
+        (0..n).for_each(|_| *lock.lock() += 1);
+    } else {
+        (0..n).for_each(|_| {
+            word.fetch_add(1, Relaxed);
+        });
+    }
 }
 
 /// What the rows cannot say themselves.
@@ -127,6 +172,23 @@ fn each_in_turn(n: u64, add: impl Fn(usize)) {
     for _ in 0..n {
         add(index);
         index = (index + 1) % SET;
+    }
+}
+
+/// A semaphore's word, and what is next to it.
+#[repr(C, align(128))]
+struct Neighbours {
+    word: AtomicU64,
+    semaphore: Semaphore,
+}
+
+fn beside(semaphore: &Semaphore, word: &AtomicU64, thread: usize, n: u64) {
+    if thread == 0 {
+        (0..n).for_each(|_| drop(semaphore.acquire()));
+    } else {
+        (0..n).for_each(|_| {
+            word.fetch_add(1, Relaxed);
+        });
     }
 }
 

@@ -168,13 +168,37 @@ unsafe impl<U: ?Sized + Send, P: Policy> Send for MappedMutexGuard<'_, U, P> whe
 impl<'a, U: ?Sized, P: Policy> MappedMutexGuard<'a, U, P> {
     /// A guard of a part of this part.
     pub fn map<V: ?Sized>(
-        mut this: Self,
+        this: Self,
         f: impl FnOnce(&mut U) -> &mut V,
     ) -> MappedMutexGuard<'a, V, P> {
-        let part = core::ptr::from_mut(f(&mut this));
+        match Self::try_map(this, |part| Some(f(part))) {
+            Ok(mapped) => mapped,
+            Err(_) => unreachable!("the closure always says `Some`"),
+        }
+    }
+
+    /// A guard of a part of this part, if `f` finds one.
+    ///
+    /// # Errors
+    ///
+    /// The guard itself, still locked, if `f` says `None`.
+    pub fn try_map<V: ?Sized>(
+        mut this: Self,
+        f: impl FnOnce(&mut U) -> Option<&mut V>,
+    ) -> Result<MappedMutexGuard<'a, V, P>, Self> {
+        let Some(part) = f(&mut this) else { return Err(this) };
+        let part = core::ptr::from_mut(part);
         let raw = this.raw;
         mem::forget(this);
-        MappedMutexGuard { raw, part, marker: PhantomData }
+        Ok(MappedMutexGuard { raw, part, marker: PhantomData })
+    }
+
+    /// Unlocks as [`MutexGuard::unlock_fair`] does.
+    pub fn unlock_fair(this: Self) {
+        let raw = this.raw;
+        mem::forget(this);
+        // SAFETY: the guard had the lock, and does not release it again.
+        unsafe { raw.unlock_fair() };
     }
 }
 
@@ -202,6 +226,12 @@ impl<U: ?Sized, P: Policy> DerefMut for MappedMutexGuard<'_, U, P> {
 }
 
 impl<U: ?Sized + fmt::Debug, P: Policy> fmt::Debug for MappedMutexGuard<'_, U, P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}
+
+impl<U: ?Sized + fmt::Display, P: Policy> fmt::Display for MappedMutexGuard<'_, U, P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         (**self).fmt(f)
     }

@@ -6,7 +6,7 @@ mod policy;
 mod stats;
 
 pub use guard::{MappedMutexGuard, MutexGuard};
-pub use owned::OwnedMutexGuard;
+pub use owned::{OwnedMappedMutexGuard, OwnedMutexGuard};
 pub use policy::{Observed, Observes, Plain, Policy, SendGuards};
 pub use stats::LockStats;
 
@@ -22,7 +22,7 @@ use std::{
 
 /// Excludes: one thread at a time has the value. No thread waits for long, however many hammer the lock.
 ///
-/// Two bytes beside the value, no allocation, `const` to make. A panic while locked leaves the lock free and the
+/// Four bytes beside the value, no allocation, `const` to make. A panic while locked leaves the lock free and the
 /// value as it is; where that must be noticed, use [`poison::Mutex`](crate::poison::Mutex). Locking twice on
 /// one thread deadlocks. For a number that is only added to, [`Counter`](crate::Counter) is cheaper; while waiting in async
 /// code, a blocking lock blocks the worker: keep the section short.
@@ -54,17 +54,17 @@ use std::{
 ///
 /// # Fairness
 ///
-/// A newcomer may take a lock that is free, ahead of those who wait; that is what makes a lock fast. Waiters have
-/// their turns in the order they came. The first of them, once awake, spins for about a microsecond among the newcomers and
-/// then closes the lock to them for as long as it stays awake; one that has waited a millisecond keeps it closed until
-/// it has the lock. So a wait is bounded by a millisecond plus what the waiters ahead of it cost: the time they
-/// hold the lock, and the waking of each. [`unlock_fair`](MutexGuard::unlock_fair) gives the lock to the next waiter
-/// at once.
+/// A newcomer may take a lock that is free, ahead of those who wait; that is what makes a lock fast. Who sleeps is
+/// woken in order, one at a time as long as that one finds a core, and once awake spins for about a microsecond
+/// among the newcomers, then closes the lock to them. While anybody sleeps, the lock is also closed when a quarter of a
+/// millisecond has passed since the last of them got it, and newcomers queue. So a wait is bounded, for
+/// each waiter ahead and for the waiter itself, by a quarter of a millisecond, what is left of the section that is under
+/// way then, and the waking. [`unlock_fair`](MutexGuard::unlock_fair) gives the lock to the next waiter at once.
 ///
 /// # Blocking
 ///
-/// A waiter that is the first spins for a few microseconds, not at all on one core, and then sleeps; one behind others
-/// sleeps at once.
+/// A newcomer spins for a few microseconds, not at all on one core or where the lock changes hands too fast for that
+/// to help, and then sleeps.
 ///
 /// # Memory ordering
 ///
@@ -80,6 +80,8 @@ unsafe impl<T: ?Sized + Send, P: Policy> Send for Mutex<T, P> {}
 // SAFETY: as above; sharing the lock moves accesses, and so the value, between threads.
 unsafe impl<T: ?Sized + Send, P: Policy> Sync for Mutex<T, P> {}
 
+// A section that begins and ends within what unwinds is the lock's own affair, as it is with std. One that began
+// outside is cut off: so guards are as `&mut T`, and not `UnwindSafe`.
 impl<T: ?Sized, P: Policy> core::panic::UnwindSafe for Mutex<T, P> {}
 impl<T: ?Sized, P: Policy> core::panic::RefUnwindSafe for Mutex<T, P> {}
 
@@ -129,7 +131,7 @@ impl<T: ?Sized, P: Policy> Mutex<T, P> {
         self.lock_for(timeout).then(|| unsafe { MutexGuard::new(self) })
     }
 
-    /// Waits until `deadline` at the latest.
+    /// Waits until `deadline` at the latest. If that has passed, it tries, and waits not at all.
     #[inline]
     pub fn try_lock_until(&self, deadline: Instant) -> Option<MutexGuard<'_, T, P>> {
         let got = self.raw.lock(&self.observer, Some(deadline));
@@ -172,6 +174,16 @@ impl<T: ?Sized, P: Policy> Mutex<T, P> {
     pub fn try_lock_owned_for(self: Arc<Self>, timeout: Duration) -> Option<OwnedMutexGuard<T, P>> {
         // SAFETY: just locked.
         self.lock_for(timeout).then(|| unsafe { OwnedMutexGuard::new(self) })
+    }
+
+    /// As [`try_lock_until`](Self::try_lock_until), owned.
+    pub fn try_lock_owned_until(
+        self: Arc<Self>,
+        deadline: Instant,
+    ) -> Option<OwnedMutexGuard<T, P>> {
+        let got = self.raw.lock(&self.observer, Some(deadline));
+        // SAFETY: just locked.
+        got.then(|| unsafe { OwnedMutexGuard::new(self) })
     }
 }
 

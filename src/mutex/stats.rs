@@ -19,7 +19,7 @@ pub struct LockStats {
     pub longest_wait: Duration,
     /// How often a waiter went to sleep.
     pub parks: u64,
-    /// How often a waiter had waited for so long that it closed the lock to newcomers and had it handed over.
+    /// How often a waiter that had slept got the lock because it was kept for it: newcomers found it closed.
     pub hand_offs: u64,
 }
 
@@ -68,7 +68,7 @@ impl Observer for Stats {
         self.parks.add(1);
     }
 
-    fn closes(&self) {
+    fn handed_over(&self) {
         self.hand_offs.add(1);
     }
 }

@@ -4,7 +4,9 @@
 pub(crate) mod condvar;
 #[cfg(target_has_atomic = "64")]
 pub(crate) mod laps;
+pub(crate) mod lock_set;
 pub(crate) mod mutex;
+pub(crate) mod order;
 #[cfg(target_has_atomic = "64")]
 pub(crate) mod place;
 #[cfg(target_has_atomic = "64")]
@@ -13,7 +15,9 @@ pub(crate) mod registry;
 pub(crate) mod ring;
 #[cfg(target_has_atomic = "64")]
 pub(crate) mod rows;
+pub(crate) mod semaphore;
 pub(crate) mod wait_list;
+pub(crate) mod waits;
 #[cfg(target_has_atomic = "64")]
 pub(crate) mod work;
 

@@ -1,11 +1,17 @@
-//! What the models see of the algorithms: each owned by the model, not by the program.
+//! What the models see of the algorithms: counters owned by the model, not by the program, and what
+//! the bytes of a mutex say.
 
 use super::{
+    mutex::{ASLEEP, AWAKE, HELD, RESERVED, RawMutex},
     registry::{PLACES, Registry},
     rows::Rows,
     wait_list::{Line, Told, Turn, WaitList, Waiter},
 };
 use crate::sync::{park::drop_waker, sizes::SLOTS, spin::Spin, time::Instant};
+use crate::{
+    Mutex, Policy,
+    sync::{atomic::Ordering::Relaxed, park},
+};
 use core::{
     future::Future,
     pin::{Pin, pin},
@@ -66,6 +72,47 @@ impl<const N: usize> Counters<N> {
     }
 }
 
+/// A look at a mutex from outside, which locks nothing. What it finds may be old, like all that is read relaxed.
+#[derive(Debug)]
+pub struct Inside<'a>(&'a RawMutex);
+
+/// A look at `mutex`.
+pub fn inside<T: ?Sized, P: Policy>(mutex: &Mutex<T, P>) -> Inside<'_> {
+    Inside(&mutex.raw)
+}
+
+impl Inside<'_> {
+    /// Whether somebody is next, awake or asleep, or queues to be.
+    pub fn is_awaited(&self) -> bool {
+        // A modification, of nothing: of several loads by one thread loom tries too few orders.
+        self.0.waiters.fetch_or(0, Relaxed) & (AWAKE | ASLEEP) != 0
+    }
+
+    /// How many sleep behind who is next.
+    pub fn queued(&self) -> usize {
+        park::sleepers(&self.0.waiters)
+    }
+
+    /// Whether the lock is kept for a waiter.
+    pub fn is_reserved(&self) -> bool {
+        self.0.lock.load(Relaxed) == RESERVED
+    }
+
+    /// Panics unless the mutex is as if nobody had ever waited. `RESERVED` may be left by a release whose waiter gave
+    /// up. No bit may: one that says who sleeps stands beside one that says who sees to them, and that ends with a
+    /// release that looks for sleepers, or with a head that leaves when there are none. So as soon as all who locked and
+    /// released are done, the byte is zero.
+    ///
+    /// # Panics
+    ///
+    /// If somebody has the lock, or is noted as waiting.
+    #[track_caller]
+    pub fn assert_settled(&self) {
+        assert_ne!(self.0.lock.load(Relaxed), HELD, "still held");
+        assert_eq!(self.0.waiters.load(Relaxed), 0, "a bit is left");
+    }
+}
+
 /// The least that can be built on a wait list: goods, for who comes first.
 #[derive(Debug)]
 pub struct Goods {
@@ -116,7 +163,7 @@ impl Goods {
             got.then_some(true)
         });
         while got.is_none() {
-            let told = waiter.sleep(Spin::brief(), deadline);
+            let told = waiter.sleep(Spin::brief(), deadline, || {});
             let settle = |line: &mut GoodsLine| settle(line, &waiter, told == Told::Nothing);
             got = if told == Told::Done {
                 Some(true)

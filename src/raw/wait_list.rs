@@ -169,10 +169,16 @@ impl<D: Copy> Waiter<D> {
         self.entry(|entry| unsafe { (*entry).data = data });
     }
 
-    /// Blocks the thread until it is told something, or the deadline passes. Spins first.
+    /// Blocks the thread until it is told something, or the deadline passes. Spins first, and calls `parks` if that
+    /// was in vain.
     ///
     /// For a waiter that was pushed without a waker.
-    pub(crate) fn sleep(&self, mut spin: Spin, deadline: Option<Instant>) -> Told {
+    pub(crate) fn sleep(
+        &self,
+        mut spin: Spin,
+        deadline: Option<Instant>,
+        parks: impl FnOnce(),
+    ) -> Told {
         loop {
             let told = self.told();
             if told != Told::Nothing {
@@ -182,6 +188,7 @@ impl<D: Copy> Waiter<D> {
                 break;
             }
         }
+        parks();
         // Relaxed: nothing is read or handed on by it; told meanwhile, `told` acquires. Asleep already, it was
         // woken for nothing or timed out.
         let _ = self.state.compare_exchange(AWAKE, ASLEEP, Relaxed, Relaxed);
@@ -259,6 +266,14 @@ impl<S, D: Copy> Line<S, D> {
         self.length == 0
     }
 
+    /// Looks at the data of the first.
+    pub(crate) fn first<R>(&mut self, look: impl FnOnce(&mut D) -> R) -> Option<R> {
+        // SAFETY: it stands in this list, so it is alive, or it is null.
+        let first = unsafe { self.first.as_ref() }?;
+        // SAFETY: in this list, whose lock the caller has.
+        Some(first.entry(|entry| look(unsafe { &mut (*entry).data })))
+    }
+
     /// Whether this waiter is the first.
     pub(crate) fn is_first(&self, waiter: &Waiter<D>) -> bool {
         ptr::eq(self.first, waiter)
@@ -325,6 +340,7 @@ impl<S, D: Copy> Line<S, D> {
     /// # Safety
     ///
     /// It stands in this list, or was told [`Told::Done`] by it; and it is the caller's own.
+    #[allow(clippy::unused_self, reason = "who has the line has its lock")]
     pub(crate) unsafe fn rearm(
         &mut self,
         waiter: &Waiter<D>,
@@ -346,10 +362,13 @@ impl<S, D: Copy> Line<S, D> {
     /// # Safety
     ///
     /// It stands in this list.
+    #[allow(clippy::unused_self, reason = "who has the line has its lock")]
     pub(crate) unsafe fn will_wake(&self, waiter: &Waiter<D>, waker: &Waker) -> bool {
-        // SAFETY: in this list, whose lock the caller has. Only pointers are compared.
         waiter.entry(|entry| {
-            unsafe { (*entry).waker.as_ref() }.is_some_and(|own| own.will_wake(waker))
+            // SAFETY: in this list, whose lock the caller has.
+            let own = unsafe { (*entry).waker.as_ref() };
+            // Only pointers are compared.
+            own.is_some_and(|own| own.will_wake(waker))
         })
     }
 
@@ -385,7 +404,7 @@ impl<S, D: Copy> Line<S, D> {
                 }
                 Turn::Nudge => {}
             }
-            let waker = waiter.entry(|entry| {
+            let task = waiter.entry(|entry| {
                 // SAFETY: as above; unlinked, it is ours until its state says so.
                 let entry = unsafe { &mut *entry };
                 entry.linked &= turn == Turn::Nudge;
@@ -395,8 +414,8 @@ impl<S, D: Copy> Line<S, D> {
             let now = if turn == Turn::Grant { DONE } else { NUDGED };
             // Release: grant, to the waiter, which may then be gone.
             let was = waiter.state.swap(now, Release);
-            match waker {
-                Some(waker) => wakes.add(Due::Task(waker)),
+            match task {
+                Some(task) => wakes.add(Due::Task(task)),
                 None if was == ASLEEP => wakes.add(Due::Thread(address)),
                 None => {}
             }

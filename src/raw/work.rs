@@ -220,7 +220,7 @@ impl<T> Work<T> {
                 loop {
                     let look = self.ring.look_again(end, true);
                     if look == Look::Ready
-                        || waiter.sleep(Spin::spent(), until(look, None)) != Told::Nothing
+                        || waiter.sleep(Spin::spent(), until(look, None), || {}) != Told::Nothing
                     {
                         break;
                     }
@@ -269,7 +269,7 @@ impl<T> Work<T> {
         let result = loop {
             let look = self.ring.look_again(end, false);
             if look != Look::Ready {
-                let told = waiter.sleep(Spin::spent(), until(look, deadline));
+                let told = waiter.sleep(Spin::spent(), until(look, deadline), || {});
                 if told == Told::Nothing && time::passed(deadline) {
                     break Err(InVain::TooLate);
                 }

@@ -20,13 +20,13 @@ fn every_case_counts_right_and_stands_on_the_page() {
     let (csv, svg) = (folder.join("peers.csv"), folder.join("peers.svg"));
     let names = text(&run(&["--list"]).stdout).lines().count();
     let (csv_path, svg_path) = (csv.to_str().expect("UTF-8"), svg.to_str().expect("UTF-8"));
-    let output =
-        run(&["--millis", "1", "--rounds=2", "counter", "--csv", csv_path, "--svg", svg_path]);
+    let output = run(&["--millis", "1", "--rounds=2", " / ", "--csv", csv_path, "--svg", svg_path]);
     let page = text(&output.stdout);
     assert!(output.status.success(), "{}", text(&output.stderr));
     assert!(page.starts_with("# lockline beside its peers\n"), "{page}");
-    assert!(page.contains("--millis 1 --rounds=2 counter"), "{page}");
-    assert!(page.contains("\n## counter\n") && page.contains("**lockline::Counter**"), "{page}");
+    assert!(page.contains("--millis 1 --rounds=2 "), "{page}");
+    assert!(page.contains("\n## counter\n") && page.contains("\n## ordered\n"), "{page}");
+    assert!(page.contains("**lockline::Counter**"), "{page}");
     assert!(page.contains(csv_path) && page.contains(svg_path), "{page}");
     let written = fs::read_to_string(&csv).expect("a CSV file");
     assert_eq!(written.lines().count(), 1 + names);

@@ -1,6 +1,6 @@
 //! The asymmetric fences, both as `SeqCst` fences; a model chooses the kind of release.
 
-use super::atomic::fence;
+use super::{atomic::fence, park};
 use core::sync::atomic::{
     AtomicBool,
     Ordering::{Relaxed, SeqCst},
@@ -8,8 +8,9 @@ use core::sync::atomic::{
 
 static BY_STORE: AtomicBool = AtomicBool::new(false);
 
-/// From now on releases are by store and fence, or by swap. For models.
+/// From now on releases are by store and fence, or by swap. For models, to begin with.
 pub fn release_by_store(by_store: bool) {
+    park::prepare();
     BY_STORE.store(by_store, Relaxed);
 }
 

@@ -14,10 +14,12 @@ pub enum Kind {
     WeakCas,
     /// A park returns without a wake-up.
     EarlyReturn,
-    /// A timed park's deadline passes, perhaps together with a wake-up.
+    /// A deadline has passed before the wait, or passes in a park, perhaps together with a wake-up.
     Timeout,
-    /// A waiter finds that it has waited for long.
+    /// The turn of somebody who sleeps is due.
     LongWait,
+    /// Who was woken takes long to come.
+    SlowWaking,
     /// Code handed in by the user panics.
     Panic,
 }

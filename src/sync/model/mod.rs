@@ -4,6 +4,8 @@ pub(crate) mod asymmetric;
 pub(crate) mod atomic;
 pub mod audit;
 pub mod fault;
+pub(crate) mod lock;
+pub(crate) mod pace;
 pub mod park;
 pub(crate) mod section;
 pub(crate) mod spin;
@@ -21,18 +23,28 @@ macro_rules! local_const {
 }
 pub(crate) use {local_const, loom::thread_local as local_lazy};
 
+pub(crate) mod thread {
+    pub(crate) use loom::thread::{JoinHandle, spawn};
+}
+
 /// Capacities, small enough for every interleaving.
 pub(crate) mod sizes {
     /// Two owners, so that a third thread has to share.
     pub(crate) const SLOTS: usize = 2;
     /// One shared place, so that two threads without a slot meet.
     pub(crate) const SHARED: usize = 1;
+    /// Three, and the one for those that find no place.
+    pub(crate) const CLASSES: usize = 4;
+    /// One round that may fail, then by address.
+    pub(crate) const ROUNDS: usize = 1;
     /// Two, so that three waiters take two sections.
     pub(crate) const WAKES: usize = 2;
 }
 
 /// A constructor without its `const`: each loom atomic is registered with the running model.
 macro_rules! const_new {
+    // As each is.
+    (#[track_caller] $($rest:tt)*) => { $crate::sync::const_new! { $($rest)* } };
     ($(#[$meta:meta])* $visibility:vis const fn $($rest:tt)*) => {
         #[track_caller]
         $(#[$meta])*

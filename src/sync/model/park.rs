@@ -1,12 +1,13 @@
-//! Parking with a bucket that is a loom mutex, so that what the closures do and the change of the queue are
+//! Parking with buckets that are loom mutexes, so that what the closures do and the change of the queue are
 //! one step, and what one user of the bucket did is seen by the next, as `parking_lot_core` promises.
-//! The contract is in `real/park.rs`. All keys share one bucket, which a real table may do to any two.
+//! The contract is in `real/park.rs`. Each key has a bucket of its own: two that share one, as a real table
+//! may have it, order more.
 //!
 //! A thread sleeps on a channel of its own. Loom's `park` would not do: a wake-up that is kept for a thread that
 //! does not sleep yet is forgotten when that thread comes to a mutex first, as `release` may make it do, and one
 //! that finds it blocked there ends the wrong wait.
 
-use super::{audit, fault};
+use super::{audit, fault, time};
 use core::{panic::Location, task::Waker};
 use loom::sync::{
     MutexGuard,
@@ -15,6 +16,7 @@ use loom::sync::{
 use std::{
     collections::{HashMap, VecDeque},
     panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, PoisonError},
     time::Instant,
 };
 
@@ -23,7 +25,7 @@ use std::{
 pub enum Parked {
     /// By an unpark that chose this thread.
     Woken,
-    /// At once, as `validate` said no, or for no reason; the thread is not in the queue.
+    /// As in `real/park.rs`.
     Changed,
     /// Because the deadline passed; the thread is no longer in the queue.
     TimedOut,
@@ -56,24 +58,53 @@ impl Sleeper {
     }
 }
 
-type Table = HashMap<usize, VecDeque<Sleeper>>;
+type Queue = loom::sync::Mutex<VecDeque<Sleeper>>;
 
 loom::lazy_static! {
-    static ref BUCKET: loom::sync::Mutex<Table> = loom::sync::Mutex::new(Table::new());
+    /// Under a lock that loom does not see: finding one's bucket orders nothing.
+    static ref TABLE: std::sync::Mutex<HashMap<usize, Arc<Queue>>> = std::sync::Mutex::default();
 }
 
-fn bucket() -> MutexGuard<'static, Table> {
-    BUCKET.lock().expect("the closures do not panic")
+/// Makes the table. To loom whoever does it happens before whoever uses it, so the first thread should.
+pub(super) fn prepare() {
+    let _ = &*TABLE;
 }
 
-/// Sleeps on `key`, if `validate` says so. With a deadline it times out only where the model's fault says so.
+struct Bucket(Arc<Queue>);
+
+impl Bucket {
+    fn of<K>(key: &K) -> Self {
+        Self::at(Address::of(key))
+    }
+
+    fn at(address: Address) -> Self {
+        let mut table = TABLE.lock().unwrap_or_else(PoisonError::into_inner);
+        let queue = table.entry(address.0);
+        Self(Arc::clone(queue.or_insert_with(|| Arc::new(Queue::new(VecDeque::new())))))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, VecDeque<Sleeper>> {
+        self.0.lock().expect("the closures do not panic")
+    }
+}
+
+/// How many threads sleep on `key`, for models.
+pub(crate) fn sleepers<K>(key: &K) -> usize {
+    Bucket::of(key).lock().len()
+}
+
+/// Sleeps on `key`, if `validate` says so. With a deadline it times out where the model's fault says so, or for certain
+/// if that has passed.
 pub fn park<K>(
     key: &K,
     validate: impl FnOnce() -> bool,
     timed_out: impl FnOnce(bool),
     deadline: Option<Instant>,
 ) -> Parked {
-    park_releasing(key, validate, || {}, timed_out, deadline)
+    if fault::here(fault::Kind::EarlyReturn) {
+        return Parked::Changed;
+    }
+    enqueue(key, validate, || {}, timed_out, deadline, false)
 }
 
 /// As [`park`], and calls `release` between joining the queue and going to sleep.
@@ -85,22 +116,33 @@ pub fn park_releasing<K>(
     deadline: Option<Instant>,
 ) -> Parked {
     let early = fault::here(fault::Kind::EarlyReturn);
-    let deadline_passes = deadline.is_some() && fault::here(fault::Kind::Timeout);
-    let key = core::ptr::from_ref(key).addr();
+    enqueue(key, validate, release, timed_out, deadline, early)
+}
+
+fn enqueue<K>(
+    key: &K,
+    validate: impl FnOnce() -> bool,
+    release: impl FnOnce(),
+    timed_out: impl FnOnce(bool),
+    deadline: Option<Instant>,
+    early: bool,
+) -> Parked {
+    let deadline_passes = deadline
+        .is_some_and(|deadline| time::has_passed(deadline) || fault::here(fault::Kind::Timeout));
+    let bucket = Bucket::of(key);
     let (me, woken) = Sleeper::this_thread();
     let id = me.id;
     {
-        let mut table = bucket();
+        let mut queue = bucket.lock();
         if !validate() {
             return Parked::Changed;
         }
-        table.entry(key).or_default().push_back(me);
+        queue.push_back(me);
     }
     release();
     if early || deadline_passes {
         // Others may have chosen us in between: then the wake-up stands.
-        let mut table = bucket();
-        let queue = table.entry(key).or_default();
+        let mut queue = bucket.lock();
         let before = queue.len();
         queue.retain(|sleeper| sleeper.id != id);
         if before != queue.len() {
@@ -116,23 +158,23 @@ pub fn park_releasing<K>(
     Parked::Woken
 }
 
-/// Wakes the thread that has been parked on `key` for longest, if there is one.
+/// Wakes the thread that has been parked on `key` for longest. Whether there was one.
 #[track_caller]
-pub fn unpark_one<K>(key: &K, before_wake: impl FnOnce(Unparked)) {
-    if !audit::wake(Location::caller()) {
-        return;
-    }
-    let key = core::ptr::from_ref(key).addr();
+pub fn unpark_one<K>(key: &K, before_wake: impl FnOnce(Unparked)) -> bool {
+    let bucket = Bucket::of(key);
     let first = {
-        let mut table = bucket();
-        let queue = table.entry(key).or_default();
+        let mut queue = bucket.lock();
         let first = queue.pop_front();
         before_wake(Unparked { woke: first.is_some(), more: !queue.is_empty() });
         first
     };
-    if let Some(sleeper) = first {
+    let woke = first.is_some();
+    if let Some(sleeper) = first
+        && audit::wake(Location::caller())
+    {
         sleeper.wake();
     }
+    woke
 }
 
 /// Wakes all threads parked on `key`, and says how many.
@@ -141,12 +183,11 @@ pub fn unpark_all<K>(key: &K, before_wake: impl FnOnce()) -> usize {
     if !audit::wake(Location::caller()) {
         return 0;
     }
-    let key = core::ptr::from_ref(key).addr();
+    let bucket = Bucket::of(key);
     let all = {
-        let mut table = bucket();
-        let all = core::mem::take(table.entry(key).or_default());
+        let mut queue = bucket.lock();
         before_wake();
-        all
+        core::mem::take(&mut *queue)
     };
     let woken = all.len();
     for sleeper in all {
@@ -182,7 +223,7 @@ pub fn unpark_at(address: Address) {
     if !audit::wake(Location::caller()) {
         return;
     }
-    let first = bucket().entry(address.0).or_default().pop_front();
+    let first = Bucket::at(address).lock().pop_front();
     if let Some(sleeper) = first {
         sleeper.wake();
     }

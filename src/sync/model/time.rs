@@ -1,10 +1,24 @@
-//! Deadlines pass where the model's fault says so, which only a park can tell.
+//! Deadlines pass where the model's fault says so, before the wait or in a park, which tells it then. That of a timeout
+//! of zero always has.
 
-use std::time::Duration;
+use super::fault;
 pub(crate) use std::time::Instant;
+use std::{sync::LazyLock, time::Duration};
+
+/// The clock must not decide anything: an execution is repeated step by step.
+static PAST: LazyLock<Instant> = LazyLock::new(Instant::now);
+
+pub(super) fn has_passed(deadline: Instant) -> bool {
+    deadline == *PAST
+}
 
 pub(crate) fn earlier(deadline: Option<Instant>, _short: bool) -> Option<Instant> {
     deadline
+}
+
+/// Asked before the wait.
+pub(crate) fn is_past(deadline: Option<Instant>) -> bool {
+    deadline.is_some_and(|deadline| has_passed(deadline) || fault::here(fault::Kind::Timeout))
 }
 
 /// Asked only after a park that timed out.
@@ -13,5 +27,6 @@ pub(crate) fn passed(deadline: Option<Instant>) -> bool {
 }
 
 pub(crate) fn after(timeout: Duration) -> Option<Instant> {
-    Instant::now().checked_add(timeout)
+    let past = *PAST;
+    if timeout.is_zero() { Some(past) } else { past.checked_add(timeout) }
 }

@@ -22,16 +22,19 @@
 //! |----------------|------------------------|-------------------------------------------------------|
 //! | `decide`       | `UNDECIDED → LOCKED`   | the first release in the process, which starts `register` |
 //! | `register`     | `LOCKED → PREPARED`    | the kernel took the registration                      |
-//! | `register`     | `PREPARED → PLAIN`     | after a `membarrier` of its own                       |
+//! | `register`     | `PREPARED → PLAIN`     | after two `membarrier`s of its own                    |
 //! | `heavy_fence`  | any → `REVOKED`        | the kernel refuses after all                          |
 //!
 //! A thread that parks first announces itself, then reads `MODE`. If it read it before `PREPARED`, its
-//! announcement was made before the `membarrier` that precedes `PLAIN`, so whoever releases by `PLAIN` sees
-//! it. If it read it later, it makes a `membarrier` itself. After `REVOKED` a release that read `PLAIN` long
-//! ago may still miss somebody, who therefore sleeps only for a short time.
+//! announcement came before its part in the first `membarrier` that precedes `PLAIN`, so `register` sees it by the time
+//! of the second. Whoever reads `PLAIN` has taken part in the second, and so sees what `register` saw. (One would not
+//! do, where loads may run ahead: the part of a thread that releases may come before that of one that parks.)
+//! If it read `MODE` later, it makes a `membarrier` itself, which covers releases of either kind. After `REVOKED` a
+//! release that read `PLAIN` long ago may still miss somebody, who therefore sleeps only for a short time.
 
-#[cfg(target_os = "linux")]
-use core::sync::atomic::Ordering::Acquire;
+#[cfg(lockline_hooks)]
+pub mod hooks;
+
 use core::sync::atomic::{
     AtomicU8,
     Ordering::{Relaxed, SeqCst},
@@ -102,7 +105,7 @@ fn decide() {
 
 #[cfg(target_os = "linux")]
 mod membarrier {
-    use super::{Acquire, LOCKED, MODE, PLAIN, PREPARED, Relaxed};
+    use super::{LOCKED, MODE, PLAIN, PREPARED, Relaxed};
 
     /// Takes a grace period of the kernel, over ten milliseconds, once other threads run. So another thread
     /// does it; if none can be had, the locked release stays.
@@ -111,12 +114,15 @@ mod membarrier {
         drop(thread.stack_size(64 * 1024).spawn(register));
     }
 
-    fn register() {
+    pub(super) fn register() {
         if !call(libc::MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) {
             return;
         }
-        if MODE.compare_exchange(LOCKED, PREPARED, Acquire, Relaxed).is_ok() && everywhere() {
-            // Relaxed on both: the membarrier just made is what orders; a REVOKED stays.
+        // Relaxed, here and below: the membarriers are what orders; a REVOKED stays.
+        if MODE.compare_exchange(LOCKED, PREPARED, Relaxed, Relaxed).is_ok()
+            && everywhere()
+            && everywhere()
+        {
             let _ = MODE.compare_exchange(PREPARED, PLAIN, Relaxed, Relaxed);
         }
     }
@@ -127,6 +133,10 @@ mod membarrier {
     }
 
     fn call(command: libc::c_int) -> bool {
+        #[cfg(lockline_hooks)]
+        if let Some(answer) = super::hooks::answer() {
+            return answer;
+        }
         // SAFETY: this system call reads its arguments and nothing else.
         unsafe { libc::syscall(libc::SYS_membarrier, command, 0, 0) == 0 }
     }
@@ -135,6 +145,9 @@ mod membarrier {
 #[cfg(not(target_os = "linux"))]
 mod membarrier {
     pub(super) fn register_elsewhere() {}
+
+    #[cfg(lockline_hooks)]
+    pub(super) fn register() {}
 
     pub(super) fn everywhere() -> bool {
         false

@@ -2,6 +2,8 @@
 
 pub(crate) mod asymmetric;
 pub(crate) mod cell;
+pub(crate) mod lock;
+pub(crate) mod pace;
 pub(crate) mod park;
 pub(crate) mod section;
 pub(crate) mod spin;
@@ -13,6 +15,10 @@ pub(crate) mod atomic {
     pub(crate) use core::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 }
 
+pub(crate) mod thread {
+    pub(crate) use std::thread::{JoinHandle, spawn};
+}
+
 /// Capacities that a model needs small.
 pub(crate) mod sizes {
     /// Threads that can own a slot at the same time. One word holds a bit for each, and few machines
@@ -21,6 +27,11 @@ pub(crate) mod sizes {
     /// Places for threads without a slot. As many as keep a few dozen blocked-most-of-the-time threads
     /// from meeting often.
     pub(crate) const SHARED: usize = 8;
+    /// Classes of locks that the run-time order tells apart. A bit for each pair, 128 KiB that a program which checks
+    /// nothing never touches.
+    pub(crate) const CLASSES: usize = 1024;
+    /// How often a set of locks is tried before it is taken in the order of addresses.
+    pub(crate) const ROUNDS: usize = 3;
     /// Wake-ups made after one section of a wait list's lock.
     pub(crate) const WAKES: usize = 8;
 }
@@ -84,5 +95,8 @@ impl<T> core::ops::Deref for AtThreadEnd<T> {
     }
 }
 
-/// Behind `lockline::__private`: what the macros of this world need, which is nothing.
-pub mod private {}
+/// Behind `lockline::__private`: what the macros of this world need, which is nothing; and for `tests/hooks`.
+pub mod private {
+    #[cfg(lockline_hooks)]
+    pub use super::{asymmetric::hooks, spin::spins};
+}

@@ -25,7 +25,8 @@ use std::{
 pub(crate) enum Parked {
     /// By an unpark that chose this thread.
     Woken,
-    /// At once, as `validate` said no, or for no reason; the thread is not in the queue.
+    /// At once, as `validate` said no, or before it was asked; with a `release` also after that, for no reason. The
+    /// thread is not in the queue.
     Changed,
     /// Because the deadline passed; the thread is no longer in the queue.
     TimedOut,
@@ -78,18 +79,19 @@ pub(crate) fn park_releasing<K>(
 }
 
 /// Wakes the thread that has been parked on `key` for longest, if there is one. The thread is woken
-/// after `before_wake` ran and the bucket's lock was released.
-pub(crate) fn unpark_one<K>(key: &K, before_wake: impl FnOnce(Unparked)) {
+/// after `before_wake` ran and the bucket's lock was released. Whether there was one.
+pub(crate) fn unpark_one<K>(key: &K, before_wake: impl FnOnce(Unparked)) -> bool {
     // SAFETY: the closure keeps to the contract above, and only `park` above uses such keys.
-    unsafe {
+    let result = unsafe {
         parking_lot_core::unpark_one(address(key), |result| {
             before_wake(Unparked {
                 woke: result.unparked_threads != 0,
                 more: result.have_more_threads,
             });
             DEFAULT_UNPARK_TOKEN
-        });
-    }
+        })
+    };
+    result.unparked_threads != 0
 }
 
 /// Wakes all threads parked on `key`, and says how many. They are woken after `before_wake` ran and the bucket's

@@ -27,12 +27,12 @@ pub(crate) struct Spin {
 }
 
 impl Spin {
-    /// While others may take what we are waiting for.
+    /// While others may take what we are waiting for, and we keep them from more.
     pub(crate) const fn brief() -> Self {
         Self { round: 0, rounds: BRIEF, yields: 0 }
     }
 
-    /// While what we are waiting for is kept for us.
+    /// While what we are waiting for is kept for us, or we keep nobody from anything.
     pub(crate) const fn patient() -> Self {
         Self { round: 0, rounds: PATIENT, yields: 0 }
     }
@@ -45,6 +45,11 @@ impl Spin {
     /// Not any more.
     pub(crate) const fn spent() -> Self {
         Self { round: 0, rounds: 0, yields: 0 }
+    }
+
+    /// How often it has paused.
+    pub(crate) fn pauses(&self) -> u32 {
+        self.round
     }
 
     /// Pauses and says `true`, or says `false` at once when it is time to park.
@@ -111,13 +116,19 @@ fn pinned_apart() -> bool {
     false
 }
 
+/// For `tests/hooks`: from now on nobody spins, as on one core, or everybody as usual.
+#[cfg(lockline_hooks)]
+pub fn spins(usual: bool) {
+    CORES.store(u8::from(!usual), Relaxed);
+}
+
 /// How long somebody has been waiting.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Wait {
     since: std::time::Instant,
 }
 
-/// A wait longer than this closes the lock to newcomers.
+/// A wait longer than this is long.
 const LONG: Duration = Duration::from_millis(1);
 
 impl Wait {

@@ -15,6 +15,11 @@ pub(crate) fn earlier(deadline: Option<Instant>, short: bool) -> Option<Instant>
     Some(deadline.map_or(soon, |deadline| deadline.min(soon)))
 }
 
+/// Whether there is no time left to wait in.
+pub(crate) fn is_past(deadline: Option<Instant>) -> bool {
+    passed(deadline)
+}
+
 /// Whether a park that timed out did so because of the deadline.
 pub(crate) fn passed(deadline: Option<Instant>) -> bool {
     deadline.is_some_and(|deadline| Instant::now() >= deadline)

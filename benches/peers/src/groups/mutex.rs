@@ -18,10 +18,8 @@ use std::{
 
 const THREADS: [usize; 3] = [2, 8, 32];
 /// Steps of [`work`], each about 1.6 ns at 2.8 GHz, and how rows call them.
-const INSIDE: [(u64, &str); 3] =
-    [(0, "nothing inside"), (64, "~100 ns inside"), (640, "~1 µs inside")];
-const OUTSIDE: [(u64, &str); 3] =
-    [(0, "nothing outside"), (64, "100 ns outside"), (1_280, "2 µs outside")];
+const INSIDE: [(u64, &str); 3] = [(0, "nothing"), (64, "~100 ns"), (640, "~1 µs")];
+const OUTSIDE: [(u64, &str); 3] = [(0, "nothing"), (64, "~100 ns"), (1_280, "~2 µs")];
 
 /// `case` for each lock. The one that never sleeps has no place where threads share cores.
 macro_rules! all {

@@ -4,7 +4,6 @@
 //! fault switches are global, and because two cores can then work at once. The child is this same
 //! executable, called with [`CHILD`].
 
-use crate::linear;
 use lockline_loom::__private::{
     audit::{self, Mutation, Site},
     fault,
@@ -283,14 +282,25 @@ fn append(path: &PathBuf, line: &str) {
     writeln!(file, "{line}").expect("to write the report");
 }
 
+/// Which of the model's programs is explored, and how many it has.
+static VARIANT: AtomicUsize = AtomicUsize::new(0);
+static VARIANTS: AtomicUsize = AtomicUsize::new(1);
+
+/// For a model of several programs, each explored on its own: which of the `count` this is.
+pub(crate) fn variant(count: usize) -> usize {
+    VARIANTS.store(count, Relaxed);
+    VARIANT.load(Relaxed)
+}
+
 /// Explores `model` and counts the executions.
 fn check(model: &Model, bound: Option<usize>) -> usize {
-    (0..linear::variants(model.name))
-        .map(|variant| {
-            linear::choose(variant);
-            check_one(model, bound)
-        })
-        .sum()
+    let mut executions = 0;
+    VARIANT.store(0, Relaxed);
+    while VARIANT.load(Relaxed) < VARIANTS.load(Relaxed) {
+        executions += check_one(model, bound);
+        VARIANT.fetch_add(1, Relaxed);
+    }
+    executions
 }
 
 fn check_one(model: &Model, bound: Option<usize>) -> usize {

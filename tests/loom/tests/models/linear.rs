@@ -4,9 +4,9 @@
 //! order must keep each thread's own for all operations, and the order in time for those that took effect: a refusal
 //! may have looked at an index that was a moment old.
 //!
-//! One model is many programs: [`variants`] says how many, and [`choose`] which is run.
+//! One model is many programs, each explored on its own.
 
-use crate::harness::Model;
+use crate::harness::{self, Model};
 use lockline_loom::{
     __private::{
         release_by_store,
@@ -23,7 +23,6 @@ use std::{
     cell::{Cell, RefCell},
     collections::VecDeque,
     rc::Rc,
-    sync::atomic::AtomicUsize as StdAtomicUsize,
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -234,30 +233,14 @@ fn programs(threads: usize, ops: usize) -> Vec<Vec<Vec<Op>>> {
     programs
 }
 
-static CHOSEN: StdAtomicUsize = StdAtomicUsize::new(0);
-
-/// How many programs a model is.
-pub(crate) fn variants(model: &str) -> usize {
-    if !model.starts_with("linear::") {
-        1
-    } else if model.starts_with("linear::three") {
-        programs(3, 1).len()
-    } else {
-        programs(2, 2).len()
-    }
-}
-
-/// Which program is to be run.
-pub(crate) fn choose(program: usize) {
-    CHOSEN.store(program, Relaxed);
-}
-
 fn two_by_two<Q: Queue>(capacity: usize, before: u32) {
-    run::<Q>(capacity, before, &programs(2, 2)[CHOSEN.load(Relaxed)]);
+    let programs = programs(2, 2);
+    run::<Q>(capacity, before, &programs[harness::variant(programs.len())]);
 }
 
 fn three_by_one(capacity: usize, before: u32) {
-    run::<WorkQueue<u32>>(capacity, before, &programs(3, 1)[CHOSEN.load(Relaxed)]);
+    let programs = programs(3, 1);
+    run::<WorkQueue<u32>>(capacity, before, &programs[harness::variant(programs.len())]);
 }
 
 /// Two models of one body.

@@ -8,6 +8,7 @@
 //! * `LOCKLINE_AUDIT=write`: weaken every site and write the table.
 //! * `LOCKLINE_PREEMPTIONS=all` or a number: replaces every bound, also that of the fault runs.
 
+mod async_mutex;
 mod audit;
 mod condvar;
 mod counter;
@@ -17,7 +18,11 @@ mod fixture;
 mod harness;
 mod linear;
 mod mutex;
+mod mutex_timed;
+mod ordered;
 mod queue;
+mod semaphore;
+mod small_programs;
 mod wait_list;
 
 use harness::{Failure, Model, Report};
@@ -33,8 +38,13 @@ use std::{
 const PRIMITIVES: &[&[Model]] = &[
     counter::MODELS,
     mutex::MODELS,
+    mutex_timed::MODELS,
     condvar::MODELS,
+    ordered::MODELS,
     wait_list::MODELS,
+    semaphore::MODELS,
+    async_mutex::MODELS,
+    small_programs::MODELS,
     linear::MODELS,
     queue::MODELS,
 ];

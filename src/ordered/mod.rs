@@ -1,0 +1,132 @@
+//! Locks in an order: the wrong one does not compile, and where types cannot reach, it is refused before it blocks.
+//!
+//! A deadlock takes four things at once (Coffman, 1971). Each can be taken away:
+//!
+//! | it takes          | taken away by                                              | here                            |
+//! |-------------------|------------------------------------------------------------|---------------------------------|
+//! | circular wait     | an order, checked by the compiler                          | [`LevelMutex`], [`Token`]       |
+//! |                   | an order, checked at run time                              | [`CheckedMutex`]                |
+//! | hold and wait     | taking all at once                                         | [`Token::lock_all`], [`lock_all`] |
+//! | no preemption     | refusing the wait that closes the circle, and starting again | [`CheckedMutex::lock_or_deadlock`] |
+//! |                   | giving up in time                                          | [`Token::try_lock_for`], [`CheckedMutex::try_lock_for`] |
+//! | mutual exclusion  | not locking                                                | [`Counter`](crate::Counter), atomics |
+//!
+//! Declare the order once, with [`lock_levels!`](crate::lock_levels). Locks that code with tokens takes are `LevelMutex`es: they cost what
+//! the plain mutex costs. Where a token cannot go, through a trait of somebody else's, a `Drop`, a C callback, a
+//! `CheckedMutex` of the same level is checked at run time. In builds with debug assertions both are, and see each
+//! other. [`observed`] writes the declaration for a program that has none yet.
+//!
+//! Threads are waited for too: [`Token::scope`] puts joining them into the declared order, [`spawn`] into the one that is learnt.
+//!
+//! # Examples
+//!
+//! ```
+//! use lockline::ordered::{LevelMutex, Token, Unlocked, with_root};
+//!
+//! lockline::lock_levels! {
+//!     levels {
+//!         Account;
+//!         Journal after Account;
+//!     }
+//! }
+//!
+//! struct Bank {
+//!     accounts: Vec<LevelMutex<Account, i64>>,
+//!     journal: LevelMutex<Journal, Vec<String>>,
+//! }
+//!
+//! fn transfer(bank: &Bank, token: &mut Token<'_, Unlocked>, from: usize, to: usize, amount: i64) {
+//!     let ((mut from, mut to), mut token) =
+//!         token.lock_all((&bank.accounts[from], &bank.accounts[to])).expect("two accounts");
+//!     *from -= amount;
+//!     *to += amount;
+//!     token.lock(&bank.journal).push(format!("{amount} moved"));
+//! }
+//!
+//! let bank = Bank {
+//!     accounts: vec![LevelMutex::new(100), LevelMutex::new(0)],
+//!     journal: LevelMutex::new(Vec::new()),
+//! };
+//! with_root(|mut token| transfer(&bank, &mut token, 0, 1, 30));
+//! assert_eq!(with_root(|mut token| *token.lock(&bank.accounts[1])), 30);
+//! ```
+//!
+//! # What is proven
+//!
+//! A program in which every thread waits for locks with its one chain of tokens, and each wait is for a later level, or for
+//! the set of one level, has no circle of waits. Tokens make sure of both: there is one [`Root`] for each thread; a guard keeps the
+//! token it came from borrowed; a level that does not come after is a compile error; and behind that error, which a
+//! hand-written implementation could silence, the rank of the level has to rise, which none can. It needs no `unsafe` in the
+//! user's code and none can be avoided without it.
+//!
+//! # What is not
+//!
+//! Each of these holes has a test that shows it, or a reason why there can be none.
+//!
+//! 1. **A guard that is forgotten** (`mem::forget`, a cycle of `Rc`s) leaves its lock locked and frees the token: others wait for
+//!    ever, though in no circle. To the run-time checks it is held for ever.
+//!    `tests/ordered_levels.rs`: `a_forgotten_guard_stays_locked`, `a_forgotten_guard_is_held_for_the_checks`.
+//! 2. **Locks that are not of this module** are not seen, nor are channels, condition variables, files. No test can show that
+//!    nothing is seen; that a guard of ours is none for a [`Condvar`](crate::Condvar), which would keep the other locks while it
+//!    waits, is in `tests/ui/condvar.rs`.
+//! 3. **Code without a token in its signature**: `Drop`, `Display`, `Ord`. [`Root::take`] says whether a token can be had; [`with_root`]
+//!    panics, which in a `Drop` while unwinding ends the process. `a_destructor_can_ask_for_the_root`.
+//! 4. **Two copies of this crate** in one program (two versions, a dynamic library) give a thread two roots. A test would
+//!    have to depend on a version that does not exist yet.
+//! 5. **Stacks that change threads** (coroutines) take a token along to a thread with a root of its own, and signal handlers
+//!    run beside one. There is no such stack in safe Rust to test with.
+//! 6. **The rank** that stops hand-written orders is looked at when code is generated: `cargo check` does not show it, `cargo build` does.
+//!    `tests/ui/hand_written_relation.rs`.
+//! 7. **Threads joined otherwise** than by [`Token::scope`], or started by other means than [`spawn`], are not part of the order:
+//!    std's `JoinHandle::join` with a lock in hand that the thread needs. No test: it would hang, as it does with any lock.
+//! 8. **Refused though harmless**: two levels without an order between them are never held together; the run-time order does not know
+//!    that a lock around both orders, or a phase of the program, makes them safe (`a_gate_lock_does_not_excuse`); and two locks of
+//!    one class are refused where an order among them would do (`two_of_one_class`).
+//! 9. **Not refused though harmful**: an order that was never run is not learnt; a wait with a deadline is not checked and can
+//!    fail again and again (`trying_is_not_checked_and_comes_after_nothing`); beyond 1,023 classes locks are not checked
+//!    ([`ObservedOrder::is_incomplete`]; the model `ordered::classes_run_out`); in destructors of thread-locals
+//!    they are not either (`locks_in_destructors_of_thread_locals`).
+//! 10. **A circle of waits that includes others than watched locks**, or locks with [`Never`], is not seen by
+//!     `lock_or_deadlock` (`switched_off_nothing_is_seen`). Nor is one whose lock belongs to a thread that ended with the guard forgotten.
+//! 11. Starvation, priorities, and recoveries that keep undoing each other's work are other problems.
+//!
+//! # What defeats others
+//!
+//! The programs that get past `surelock`, `lock_tree`, `lock_ordering`, `sortlock` and `tracing-mutex` are among the tests: those in
+//! `tests/ui` that name them, and the section of `tests/ordered_checked.rs` that does.
+
+mod checked;
+mod dump;
+mod error;
+mod join;
+mod level_mutex;
+mod levels;
+mod lock;
+#[cfg(not(all(loom, feature = "loom")))]
+mod scope;
+mod set;
+mod token;
+mod trace;
+mod watch;
+
+pub use checked::CheckedMutex;
+pub use dump::{ObservedOrder, observed};
+pub use error::{OrderError, OrderErrorKind, Step};
+pub use join::{JoinHandle, spawn};
+pub use level_mutex::LevelMutex;
+pub use levels::{After, Level, Unlocked};
+pub use lock::OrderedGuard;
+#[cfg(not(all(loom, feature = "loom")))]
+pub use scope::Scope;
+pub use set::{CheckedSet, DuplicateLock, LockAllError, LockSet, lock_all};
+pub use token::{Root, Token, with_root};
+pub use watch::{Always, ByBuild, Checks, Never};
+
+/// For `lock_levels!`, and for the property tests.
+#[doc(hidden)]
+pub mod __private {
+    pub use super::{
+        levels::{Bool, Place, Reach, closure, ranks},
+        trace::{Shared, Trace, WaitTrace},
+    };
+}

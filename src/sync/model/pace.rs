@@ -1,0 +1,45 @@
+//! A turn is due, or a pass slow, where the model's fault says so.
+
+use super::{fault, spin::Spin};
+
+#[derive(Debug)]
+pub(crate) struct Pace;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pass {
+    Brief,
+    Slow,
+    Due,
+}
+
+#[allow(clippy::unused_self, reason = "as in the real one")]
+impl Pace {
+    pub(crate) const fn new() -> Self {
+        Self
+    }
+
+    pub(crate) fn begin(&self) {}
+
+    pub(crate) fn is_due(&self) -> bool {
+        fault::here(fault::Kind::LongWait)
+    }
+
+    pub(crate) fn passes(&self) -> u8 {
+        0
+    }
+
+    /// A model does not spin.
+    pub(crate) fn is_crowded(&self, _start: u8, _spin: &Spin) -> bool {
+        false
+    }
+
+    pub(crate) fn pass(&self) -> Pass {
+        if fault::here(fault::Kind::LongWait) {
+            Pass::Due
+        } else if fault::here(fault::Kind::SlowWaking) {
+            Pass::Slow
+        } else {
+            Pass::Brief
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! Orders nobody thought of, against slow answers that are plainly right.
+
+use lockline::ordered::{
+    __private::{Shared, Trace, WaitTrace, closure, ranks},
+    Always, CheckedMutex, OrderErrorKind, OrderedGuard,
+};
+use proptest::{collection::vec, prelude::*};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Everything that can be reached, by the textbook.
+#[allow(clippy::needless_range_loop, reason = "as the textbook has it")]
+fn floyd_warshall<const N: usize>(direct: &[[bool; N]; N]) -> [[bool; N]; N] {
+    let mut reach = *direct;
+    for k in 0..N {
+        for i in 0..N {
+            for j in 0..N {
+                reach[i][j] |= reach[i][k] && reach[k][j];
+            }
+        }
+    }
+    reach
+}
+
+const LEVELS: usize = 12;
+
+proptest! {
+    /// What the macro computes from a declaration: for each level all that it comes after, and a rank that rises.
+    #[test]
+    fn the_declared_order_is_the_transitive_closure(bits in vec(any::<u64>(), LEVELS), base in 0..5_u32) {
+        let mut direct = [[false; LEVELS]; LEVELS];
+        let mut masks = [0; LEVELS];
+        for (level, bits) in bits.iter().enumerate() {
+            // Sparse: dense orders are nearly total.
+            masks[level] = bits & (bits >> 20) & ((1 << level) - 1);
+            for (before, direct) in direct[level].iter_mut().enumerate() {
+                *direct = masks[level] >> before & 1 == 1;
+            }
+        }
+        let reach = floyd_warshall(&direct);
+        let closed = closure(masks);
+        let ranks = ranks(&closed, base);
+        for level in 0..LEVELS {
+            let longest = (0..LEVELS).filter(|&before| reach[level][before]).map(|before| ranks[before]).max();
+            prop_assert_eq!(ranks[level], longest.unwrap_or(base) + 1);
+            for (before, reached) in reach[level].iter().enumerate() {
+                prop_assert_eq!(closed[level] >> before & 1 == 1, *reached);
+            }
+        }
+    }
+}
+
+/// The documented definition, searched by brute force: when b is asked for with `held` in hand, each of these comes
+/// before b, unless b comes before one of them or is of its class; then nothing is learnt.
+#[derive(Default)]
+struct Oracle {
+    edges: BTreeSet<(usize, usize)>,
+}
+
+impl Oracle {
+    fn reaches(&self, from: usize, to: usize) -> bool {
+        let mut reached = BTreeSet::from([from]);
+        loop {
+            let next: BTreeSet<usize> = self
+                .edges
+                .iter()
+                .filter(|(before, _)| reached.contains(before))
+                .map(|&(_, after)| after)
+                .collect();
+            let before = reached.len();
+            reached.extend(next);
+            if reached.contains(&to) {
+                return true;
+            }
+            if reached.len() == before {
+                return false;
+            }
+        }
+    }
+
+    fn ask(&mut self, held: &[usize], wanted: usize) -> bool {
+        if held.iter().any(|&held| held == wanted || self.reaches(wanted, held)) {
+            return false;
+        }
+        self.edges.extend(held.iter().map(|&held| (held, wanted)));
+        true
+    }
+}
+
+const CLASSES: usize = 8;
+
+#[derive(Clone, Debug)]
+enum Step {
+    Lock(usize),
+    Try(usize),
+    /// The nth of those held, if there are so many.
+    Drop(usize),
+}
+
+fn steps(most: usize) -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        3 => (0..CLASSES).prop_map(Step::Lock),
+        1 => (0..CLASSES).prop_map(Step::Try),
+        3 => (0..4_usize).prop_map(Step::Drop),
+    ];
+    vec(step, 0..most)
+}
+
+proptest! {
+    /// No false alarm and none missed, for the definition; and each alarm shows a way that was really learnt.
+    #[test]
+    fn the_learnt_order_is_the_oracles(threads in vec(steps(60), 1..4)) {
+        let (trace, mut oracle) = (Trace::default(), Oracle::default());
+        for steps in threads {
+            let mut held: Vec<usize> = Vec::new();
+            for step in steps {
+                match step {
+                    Step::Lock(class) => {
+                        let answer = trace.ask(&held, class);
+                        if let Err((culprit, way)) = &answer {
+                            prop_assert!(held.contains(culprit));
+                            let mut from = class;
+                            for &to in way {
+                                prop_assert!(oracle.edges.contains(&(from, to)));
+                                from = to;
+                            }
+                            prop_assert_eq!(from, *culprit);
+                        }
+                        prop_assert_eq!(answer.is_ok(), oracle.ask(&held, class));
+                        if answer.is_ok() {
+                            held.push(class);
+                        }
+                    }
+                    Step::Try(class) => held.push(class),
+                    Step::Drop(nth) if nth < held.len() => _ = held.remove(nth),
+                    Step::Drop(_) => {}
+                }
+            }
+        }
+    }
+}
+
+const THREADS: usize = 6;
+
+/// Whether `thread` would ever go on: everybody who does not wait lets go of what it has, which ends the waits for that,
+/// and so on until nothing changes.
+fn goes_on(waiting: &BTreeMap<usize, &Shared>, thread: usize) -> bool {
+    let mut waiting = waiting.clone();
+    loop {
+        let ends = waiting
+            .iter()
+            .find(|(_, on)| {
+                on.0.is_empty() || on.0.iter().any(|holder| !waiting.contains_key(holder))
+            })
+            .map(|(&thread, _)| thread);
+        match ends {
+            Some(thread) => _ = waiting.remove(&thread),
+            None => return !waiting.contains_key(&thread),
+        }
+    }
+}
+
+proptest! {
+    /// Waits for what one or several threads hold: refused are exactly those that would never end.
+    #[test]
+    fn waits_are_refused_exactly_when_hopeless(
+        shared in vec(vec(1..=THREADS, 0..4), 1..12),
+        steps in vec((1..=THREADS, any::<proptest::sample::Index>(), any::<bool>()), 0..60),
+    ) {
+        let shared: Vec<Shared> = shared.into_iter().map(Shared).collect();
+        let trace = WaitTrace::default();
+        let mut tickets = BTreeMap::new();
+        let mut waiting = BTreeMap::new();
+        for (thread, on, leaves) in steps {
+            if waiting.contains_key(&thread) {
+                // A wait ends, for whatever reason.
+                if leaves {
+                    waiting.remove(&thread);
+                    tickets.remove(&thread);
+                }
+                continue;
+            }
+            let on = on.get(&shared);
+            waiting.insert(thread, on);
+            let hopeful = goes_on(&waiting, thread);
+            let ticket = trace.wait(thread, on);
+            prop_assert_eq!(ticket.is_some(), hopeful);
+            match ticket {
+                Some(ticket) => _ = tickets.insert(thread, ticket),
+                None => _ = waiting.remove(&thread),
+            }
+        }
+    }
+}
+
+/// The same through the locks themselves. They share one order with the whole test, and so does the oracle.
+#[test]
+fn locks_agree_with_the_oracle() {
+    let locks: [CheckedMutex<u32, Always>; CLASSES] = [
+        CheckedMutex::always(0),
+        CheckedMutex::always(1),
+        CheckedMutex::always(2),
+        CheckedMutex::always(3),
+        CheckedMutex::always(4),
+        CheckedMutex::always(5),
+        CheckedMutex::always(6),
+        CheckedMutex::always(7),
+    ];
+    let mut oracle = Oracle::default();
+    let (mut refused, mut allowed) = (0, 0);
+    let mut random = 1_u64;
+    let mut below = |n: usize| {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (random >> 33) as usize % n
+    };
+    let mut held: Vec<(usize, OrderedGuard<'_, u32, Always>)> = Vec::new();
+    for _ in 0..5_000 {
+        let class = below(CLASSES);
+        let classes: Vec<usize> = held.iter().map(|(class, _)| *class).collect();
+        match below(8) {
+            0..4 => match locks[class].checked_lock() {
+                Ok(guard) => {
+                    assert!(oracle.ask(&classes, class));
+                    held.push((class, guard));
+                    allowed += 1;
+                }
+                Err(error) => {
+                    let expected = if classes.contains(&class) {
+                        OrderErrorKind::SelfDeadlock
+                    } else {
+                        OrderErrorKind::Inversion
+                    };
+                    assert_eq!(error.kind(), expected);
+                    assert!(!oracle.ask(&classes, class));
+                    refused += 1;
+                }
+            },
+            4 => held.extend(locks[class].try_lock().map(|guard| (class, guard))),
+            _ if held.is_empty() => {}
+            _ => drop(held.remove(below(held.len()))),
+        }
+    }
+    assert!(refused > 500 && allowed > 500, "{refused} refused, {allowed} allowed");
+}
