@@ -99,12 +99,14 @@ mod checked;
 mod dump;
 mod error;
 mod join;
+mod level_async_mutex;
 mod level_mutex;
 mod levels;
 mod lock;
 #[cfg(not(all(loom, feature = "loom")))]
 mod scope;
 mod set;
+mod task;
 mod token;
 mod trace;
 mod watch;
@@ -113,12 +115,14 @@ pub use checked::CheckedMutex;
 pub use dump::{ObservedOrder, observed};
 pub use error::{OrderError, OrderErrorKind, Step};
 pub use join::{JoinHandle, spawn};
+pub use level_async_mutex::LevelAsyncMutex;
 pub use level_mutex::LevelMutex;
 pub use levels::{After, Level, Unlocked};
 pub use lock::OrderedGuard;
 #[cfg(not(all(loom, feature = "loom")))]
 pub use scope::Scope;
 pub use set::{CheckedSet, DuplicateLock, LockAllError, LockSet, lock_all};
+pub use task::{TaskToken, ordered};
 pub use token::{Root, Token, with_root};
 pub use watch::{Always, ByBuild, Checks, Never};
 
