@@ -1,4 +1,5 @@
 // error: lifetime may not live long enough
+// error[E0515]
 //! A thread's lock, held over an `.await`.
 
 #![forbid(unsafe_code)]
