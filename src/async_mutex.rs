@@ -1,10 +1,8 @@
 //! A mutex that async code may hold while it waits for something else.
 
 use crate::{
-    raw::{
-        mutex::Observer,
-        semaphore::{RawSemaphore, Wanting},
-    },
+    mutex::{LockStats, Observes, Plain, Policy},
+    raw::semaphore::{RawSemaphore, Wanting},
     sync::{
         cell::{MutPtr, UnsafeCell},
         const_new,
@@ -19,10 +17,6 @@ use core::{
     task::{Context, Poll, ready},
 };
 use std::sync::Arc;
-
-struct Nobody;
-
-impl Observer for Nobody {}
 
 /// Excludes tasks and threads: one at a time has the value, and may keep it across an `.await`.
 ///
@@ -48,21 +42,43 @@ impl Observer for Nobody {}
 /// CONNECTION.lock_blocking().push(1);
 /// assert_eq!(CONNECTION.try_lock().map(|c| c.len()), Some(1));
 /// ```
-pub struct AsyncMutex<T: ?Sized> {
+///
+/// Statistics, by type; without [`Observed`](crate::Observed) they cost neither space nor time:
+///
+/// ```
+/// use lockline::{AsyncMutex, Observed};
+///
+/// static CONNECTION: AsyncMutex<Vec<u8>, Observed> = AsyncMutex::with_policy(Vec::new());
+///
+/// CONNECTION.lock_blocking().push(1);
+/// assert_eq!(CONNECTION.stats().contended, 0);
+/// ```
+pub struct AsyncMutex<T: ?Sized, P: Policy = Plain> {
     raw: RawSemaphore,
+    observer: P::Observer,
     value: UnsafeCell<T>,
 }
 
 // SAFETY: the permit is one, so one access at a time is handed out; the mutex may be sent with the value.
-unsafe impl<T: ?Sized + Send> Send for AsyncMutex<T> {}
+unsafe impl<T: ?Sized + Send, P: Policy> Send for AsyncMutex<T, P> {}
 // SAFETY: as above; sharing it moves accesses, and so the value, between threads.
-unsafe impl<T: ?Sized + Send> Sync for AsyncMutex<T> {}
+unsafe impl<T: ?Sized + Send, P: Policy> Sync for AsyncMutex<T, P> {}
 
 impl<T> AsyncMutex<T> {
     const_new! {
-        /// A free lock around `value`.
+        /// A free lock around `value`, without statistics.
         pub const fn new(value: T) -> Self {
-            Self { raw: RawSemaphore::new(1, 1, false), value: UnsafeCell::new(value) }
+            Self::with_policy(value)
+        }
+    }
+}
+
+impl<T, P: Policy> AsyncMutex<T, P> {
+    const_new! {
+        /// A free lock around `value`, with statistics if the type says so.
+        pub const fn with_policy(value: T) -> Self {
+            let raw = RawSemaphore::new(1, 1, false);
+            Self { raw, observer: P::OBSERVER, value: UnsafeCell::new(value) }
         }
     }
 
@@ -72,36 +88,36 @@ impl<T> AsyncMutex<T> {
     }
 }
 
-impl<T: ?Sized> AsyncMutex<T> {
+impl<T: ?Sized, P: Policy> AsyncMutex<T, P> {
     /// Waits for the lock.
     ///
     /// # Cancellation
     ///
     /// The future may be dropped at any moment, as when a runtime's timeout ends it; if it had the lock already,
     /// that goes to the next in line.
-    pub fn lock(&self) -> Locking<'_, T> {
+    pub fn lock(&self) -> Locking<'_, T, P> {
         Locking { mutex: self, wanting: Wanting::new(1) }
     }
 
     /// As [`lock`](Self::lock), with a guard that shares in owning the mutex.
-    pub fn lock_owned(self: Arc<Self>) -> LockingOwned<T> {
+    pub fn lock_owned(self: Arc<Self>) -> LockingOwned<T, P> {
         LockingOwned { mutex: self, wanting: Wanting::new(1) }
     }
 
     /// Waits for the lock, blocking the thread. Not for async code.
-    pub fn lock_blocking(&self) -> AsyncMutexGuard<'_, T> {
-        let got = self.raw.acquire(1, &Nobody, None);
+    pub fn lock_blocking(&self) -> AsyncMutexGuard<'_, T, P> {
+        let got = self.raw.acquire(1, &self.observer, None);
         debug_assert!(got.is_ok(), "never closed, nor shrunk");
         AsyncMutexGuard::new(self)
     }
 
     /// Takes the lock if it is free and no waiter has a right to it.
-    pub fn try_lock(&self) -> Option<AsyncMutexGuard<'_, T>> {
+    pub fn try_lock(&self) -> Option<AsyncMutexGuard<'_, T, P>> {
         self.raw.try_acquire(1).is_ok().then(|| AsyncMutexGuard::new(self))
     }
 
     /// As [`try_lock`](Self::try_lock), owned.
-    pub fn try_lock_owned(self: Arc<Self>) -> Option<OwnedAsyncMutexGuard<T>> {
+    pub fn try_lock_owned(self: Arc<Self>) -> Option<OwnedAsyncMutexGuard<T, P>> {
         self.raw.try_acquire(1).is_ok().then(|| OwnedAsyncMutexGuard::new(self))
     }
 
@@ -112,19 +128,26 @@ impl<T: ?Sized> AsyncMutex<T> {
     }
 }
 
-impl<T: Default> Default for AsyncMutex<T> {
+impl<T: ?Sized, P: Observes> AsyncMutex<T, P> {
+    /// What waiting there was so far, of tasks and threads. Only threads park, and `hand_offs` are not counted.
+    pub fn stats(&self) -> LockStats {
+        P::read(&self.observer)
+    }
+}
+
+impl<T: Default, P: Policy> Default for AsyncMutex<T, P> {
     fn default() -> Self {
-        Self::new(T::default())
+        Self::with_policy(T::default())
     }
 }
 
-impl<T> From<T> for AsyncMutex<T> {
+impl<T, P: Policy> From<T> for AsyncMutex<T, P> {
     fn from(value: T) -> Self {
-        Self::new(value)
+        Self::with_policy(value)
     }
 }
 
-impl<T: ?Sized + fmt::Debug> fmt::Debug for AsyncMutex<T> {
+impl<T: ?Sized + fmt::Debug, P: Policy> fmt::Debug for AsyncMutex<T, P> {
     /// Shows the value if the lock is free, and never waits for it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut f = f.debug_struct("AsyncMutex");
@@ -138,8 +161,8 @@ impl<T: ?Sized + fmt::Debug> fmt::Debug for AsyncMutex<T> {
 /// The value of a locked [`AsyncMutex`]; unlocks when dropped, on whatever thread.
 #[must_use = "the lock is released at once if the guard is not kept"]
 #[clippy::has_significant_drop]
-pub struct AsyncMutexGuard<'a, T: ?Sized> {
-    mutex: &'a AsyncMutex<T>,
+pub struct AsyncMutexGuard<'a, T: ?Sized, P: Policy = Plain> {
+    mutex: &'a AsyncMutex<T, P>,
     /// The access to the value, which loom watches; it ends before the lock is released.
     value: ManuallyDrop<MutPtr<T>>,
 }
@@ -147,34 +170,34 @@ pub struct AsyncMutexGuard<'a, T: ?Sized> {
 /// As [`AsyncMutexGuard`], with a share in the mutex.
 #[must_use = "the lock is released at once if the guard is not kept"]
 #[clippy::has_significant_drop]
-pub struct OwnedAsyncMutexGuard<T: ?Sized> {
+pub struct OwnedAsyncMutexGuard<T: ?Sized, P: Policy = Plain> {
     /// Dropped after the release, which is its last touch of the lock.
-    mutex: Arc<AsyncMutex<T>>,
+    mutex: Arc<AsyncMutex<T, P>>,
     value: ManuallyDrop<MutPtr<T>>,
 }
 
 /// Waits for an [`AsyncMutex`]. Made by [`AsyncMutex::lock`].
 #[must_use = "a future does nothing unless it is polled"]
-pub struct Locking<'a, T: ?Sized> {
-    mutex: &'a AsyncMutex<T>,
+pub struct Locking<'a, T: ?Sized, P: Policy = Plain> {
+    mutex: &'a AsyncMutex<T, P>,
     wanting: Wanting,
 }
 
 /// Waits for an [`AsyncMutex`]. Made by [`AsyncMutex::lock_owned`].
 #[must_use = "a future does nothing unless it is polled"]
-pub struct LockingOwned<T: ?Sized> {
-    mutex: Arc<AsyncMutex<T>>,
+pub struct LockingOwned<T: ?Sized, P: Policy = Plain> {
+    mutex: Arc<AsyncMutex<T, P>>,
     wanting: Wanting,
 }
 
 macro_rules! guard_and_future {
     ($guard:ty, $future:ty, $($lifetime:lifetime)?, $mutex:ty, $share:expr) => {
         // SAFETY: a shared guard gives shared access to the value, and the mutex, through which it can be moved.
-        unsafe impl<$($lifetime,)? T: ?Sized + Send + Sync> Sync for $guard {}
+        unsafe impl<$($lifetime,)? T: ?Sized + Send + Sync, P: Policy> Sync for $guard {}
         // SAFETY: the lock has no owner, so any thread may release it, and the value may be sent.
-        unsafe impl<$($lifetime,)? T: ?Sized + Send> Send for $guard {}
+        unsafe impl<$($lifetime,)? T: ?Sized + Send, P: Policy> Send for $guard {}
 
-        impl<$($lifetime,)? T: ?Sized> $guard {
+        impl<$($lifetime,)? T: ?Sized, P: Policy> $guard {
             /// The permit was acquired just now.
             fn new(mutex: $mutex) -> Self {
                 let value = ManuallyDrop::new(mutex.value.get_mut());
@@ -182,7 +205,7 @@ macro_rules! guard_and_future {
             }
         }
 
-        impl<$($lifetime,)? T: ?Sized> Drop for $guard {
+        impl<$($lifetime,)? T: ?Sized, P: Policy> Drop for $guard {
             fn drop(&mut self) {
                 // SAFETY: dropped once, here, before the release.
                 unsafe { ManuallyDrop::drop(&mut self.value) };
@@ -190,7 +213,7 @@ macro_rules! guard_and_future {
             }
         }
 
-        impl<$($lifetime,)? T: ?Sized> Deref for $guard {
+        impl<$($lifetime,)? T: ?Sized, P: Policy> Deref for $guard {
             type Target = T;
 
             fn deref(&self) -> &T {
@@ -199,20 +222,20 @@ macro_rules! guard_and_future {
             }
         }
 
-        impl<$($lifetime,)? T: ?Sized> DerefMut for $guard {
+        impl<$($lifetime,)? T: ?Sized, P: Policy> DerefMut for $guard {
             fn deref_mut(&mut self) -> &mut T {
                 // SAFETY: as above, and the guard is borrowed exclusively.
                 self.value.with(|value| unsafe { &mut *value })
             }
         }
 
-        impl<$($lifetime,)? T: ?Sized + fmt::Debug> fmt::Debug for $guard {
+        impl<$($lifetime,)? T: ?Sized + fmt::Debug, P: Policy> fmt::Debug for $guard {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 (**self).fmt(f)
             }
         }
 
-        impl<$($lifetime,)? T: ?Sized> $future {
+        impl<$($lifetime,)? T: ?Sized, P: Policy> $future {
             fn parts(self: Pin<&mut Self>) -> (&$mutex, Pin<&mut Wanting>) {
                 // SAFETY: nothing is moved out.
                 let this = unsafe { self.get_unchecked_mut() };
@@ -221,18 +244,18 @@ macro_rules! guard_and_future {
             }
         }
 
-        impl<$($lifetime,)? T: ?Sized> Future for $future {
+        impl<$($lifetime,)? T: ?Sized, P: Policy> Future for $future {
             type Output = $guard;
 
             fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<$guard> {
                 let (mutex, wanting) = self.parts();
-                let got = ready!(wanting.poll(&mutex.raw, &Nobody, context));
+                let got = ready!(wanting.poll(&mutex.raw, &mutex.observer, context));
                 debug_assert!(got.is_ok(), "never closed, nor shrunk");
                 Poll::Ready(<$guard>::new($share(mutex)))
             }
         }
 
-        impl<$($lifetime,)? T: ?Sized> Drop for $future {
+        impl<$($lifetime,)? T: ?Sized, P: Policy> Drop for $future {
             fn drop(&mut self) {
                 // SAFETY: it is not moved again.
                 let (mutex, wanting) = unsafe { Pin::new_unchecked(self) }.parts();
@@ -240,7 +263,7 @@ macro_rules! guard_and_future {
             }
         }
 
-        impl<$($lifetime,)? T: ?Sized> fmt::Debug for $future {
+        impl<$($lifetime,)? T: ?Sized, P: Policy> fmt::Debug for $future {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.debug_struct(stringify!($future)).finish_non_exhaustive()
             }
@@ -248,5 +271,9 @@ macro_rules! guard_and_future {
     };
 }
 
-guard_and_future!(AsyncMutexGuard<'a, T>, Locking<'a, T>, 'a, &'a AsyncMutex<T>, |m: &&'a _| *m);
-guard_and_future!(OwnedAsyncMutexGuard<T>, LockingOwned<T>, , Arc<AsyncMutex<T>>, Arc::clone);
+guard_and_future!(
+    AsyncMutexGuard<'a, T, P>, Locking<'a, T, P>, 'a, &'a AsyncMutex<T, P>, |m: &&'a _| *m
+);
+guard_and_future!(
+    OwnedAsyncMutexGuard<T, P>, LockingOwned<T, P>, , Arc<AsyncMutex<T, P>>, Arc::clone
+);

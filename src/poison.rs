@@ -145,8 +145,8 @@ impl<T: ?Sized, P: Policy> Mutex<T, P> {
     }
 
     fn guard<'a>(&'a self, inner: mutex::MutexGuard<'a, T, P>) -> LockResult<MutexGuard<'a, T, P>> {
-        let panicking = thread::panicking();
-        self.poison.judge(MutexGuard { inner, poison: &self.poison, panicking })
+        let section = Section { poison: &self.poison, panicking: thread::panicking() };
+        self.poison.judge(MutexGuard { section, inner })
     }
 
     fn try_guard<'a>(
@@ -213,28 +213,78 @@ impl<T: ?Sized + fmt::Debug, P: Policy> fmt::Debug for Mutex<T, P> {
     }
 }
 
+/// What poisons, when it is dropped because of a panic.
+struct Section<'a> {
+    poison: &'a Poison,
+    /// Whether the thread was panicking when it locked.
+    panicking: bool,
+}
+
+impl Drop for Section<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        if !self.panicking && thread::panicking() {
+            self.poison.set(true);
+        }
+    }
+}
+
 /// The value of a locked [`Mutex`]; unlocks when dropped, and poisons if that is because of a panic.
 #[must_use = "the lock is released at once if the guard is not kept"]
 #[clippy::has_significant_drop]
 pub struct MutexGuard<'a, T: ?Sized, P: Policy = Plain> {
-    /// Releases when it is dropped, which is after this guard's own `drop`.
+    /// Dropped before the release: the next holder must see what it says.
+    section: Section<'a>,
     inner: mutex::MutexGuard<'a, T, P>,
-    poison: &'a Poison,
-    /// Whether the thread was panicking when it locked.
-    panicking: bool,
 }
 
 // As std's: a section that a panic cuts off poisons, wherever it began.
 impl<T: ?Sized, P: Policy> core::panic::UnwindSafe for MutexGuard<'_, T, P> {}
 impl<T: ?Sized, P: Policy> core::panic::RefUnwindSafe for MutexGuard<'_, T, P> {}
 
-impl<T: ?Sized, P: Policy> Drop for MutexGuard<'_, T, P> {
-    #[inline]
-    fn drop(&mut self) {
-        if !self.panicking && thread::panicking() {
-            // Before the release: the next holder must see it.
-            self.poison.set(true);
+impl<'a, T: ?Sized, P: Policy> MutexGuard<'a, T, P> {
+    /// A guard of a part of the value. A panic of `f` poisons, as any in the section does.
+    pub fn map<U: ?Sized>(
+        this: Self,
+        f: impl FnOnce(&mut T) -> &mut U,
+    ) -> MappedMutexGuard<'a, U, P> {
+        match Self::try_map(this, |value| Some(f(value))) {
+            Ok(mapped) => mapped,
+            Err(_) => unreachable!("the closure always says `Some`"),
         }
+    }
+
+    /// A guard of a part of the value, if `f` finds one.
+    ///
+    /// # Errors
+    ///
+    /// The guard itself, still locked, if `f` says `None`.
+    pub fn try_map<U: ?Sized>(
+        this: Self,
+        f: impl FnOnce(&mut T) -> Option<&mut U>,
+    ) -> Result<MappedMutexGuard<'a, U, P>, Self> {
+        let Self { section, inner } = this;
+        let mut kept = None;
+        let mapped = mutex::MutexGuard::try_map(inner, |value| {
+            // Ends here if `f` panics, which is before the release.
+            let section = section;
+            let found = f(value);
+            kept = Some(section);
+            found
+        });
+        let Some(section) = kept else { unreachable!("the closure has run") };
+        match mapped {
+            Ok(inner) => Ok(MappedMutexGuard { section, inner }),
+            Err(inner) => Err(Self { section, inner }),
+        }
+    }
+
+    /// Unlocks; if somebody waits, the longest waiter is next. As
+    /// [`lockline::MutexGuard::unlock_fair`](crate::MutexGuard::unlock_fair).
+    pub fn unlock_fair(this: Self) {
+        let Self { section, inner } = this;
+        drop(section);
+        mutex::MutexGuard::unlock_fair(inner);
     }
 }
 
@@ -277,7 +327,7 @@ impl<T: ?Sized, P: Policy> sealed::Sealed for MutexGuard<'_, T, P> {
     }
 
     fn is_poisoned(&self) -> bool {
-        self.poison.get()
+        self.section.poison.get()
     }
 }
 
@@ -287,6 +337,90 @@ impl<T: ?Sized, P: Policy> WaitGuard for MutexGuard<'_, T, P> {
     type Outcome<R> = LockResult<R>;
 
     fn outcome<R>(this: &Self, result: R) -> LockResult<R> {
-        this.poison.judge(result)
+        this.section.poison.judge(result)
+    }
+}
+
+/// A part of the value of a locked [`Mutex`]; unlocks when dropped, and poisons if that is because of a panic. Made by
+/// [`MutexGuard::map`].
+#[must_use = "the lock is released at once if the guard is not kept"]
+#[clippy::has_significant_drop]
+pub struct MappedMutexGuard<'a, U: ?Sized, P: Policy = Plain> {
+    /// Dropped before the release.
+    section: Section<'a>,
+    inner: mutex::MappedMutexGuard<'a, U, P>,
+}
+
+impl<U: ?Sized, P: Policy> core::panic::UnwindSafe for MappedMutexGuard<'_, U, P> {}
+impl<U: ?Sized, P: Policy> core::panic::RefUnwindSafe for MappedMutexGuard<'_, U, P> {}
+
+impl<'a, U: ?Sized, P: Policy> MappedMutexGuard<'a, U, P> {
+    /// A guard of a part of this part.
+    pub fn map<V: ?Sized>(
+        this: Self,
+        f: impl FnOnce(&mut U) -> &mut V,
+    ) -> MappedMutexGuard<'a, V, P> {
+        match Self::try_map(this, |part| Some(f(part))) {
+            Ok(mapped) => mapped,
+            Err(_) => unreachable!("the closure always says `Some`"),
+        }
+    }
+
+    /// A guard of a part of this part, if `f` finds one.
+    ///
+    /// # Errors
+    ///
+    /// The guard itself, still locked, if `f` says `None`.
+    pub fn try_map<V: ?Sized>(
+        this: Self,
+        f: impl FnOnce(&mut U) -> Option<&mut V>,
+    ) -> Result<MappedMutexGuard<'a, V, P>, Self> {
+        let Self { section, inner } = this;
+        let mut kept = None;
+        let mapped = mutex::MappedMutexGuard::try_map(inner, |part| {
+            // Ends here if `f` panics, which is before the release.
+            let section = section;
+            let found = f(part);
+            kept = Some(section);
+            found
+        });
+        let Some(section) = kept else { unreachable!("the closure has run") };
+        match mapped {
+            Ok(inner) => Ok(MappedMutexGuard { section, inner }),
+            Err(inner) => Err(Self { section, inner }),
+        }
+    }
+
+    /// Unlocks as [`MutexGuard::unlock_fair`] does.
+    pub fn unlock_fair(this: Self) {
+        let Self { section, inner } = this;
+        drop(section);
+        mutex::MappedMutexGuard::unlock_fair(inner);
+    }
+}
+
+impl<U: ?Sized, P: Policy> Deref for MappedMutexGuard<'_, U, P> {
+    type Target = U;
+
+    fn deref(&self) -> &U {
+        &self.inner
+    }
+}
+
+impl<U: ?Sized, P: Policy> DerefMut for MappedMutexGuard<'_, U, P> {
+    fn deref_mut(&mut self) -> &mut U {
+        &mut self.inner
+    }
+}
+
+impl<U: ?Sized + fmt::Debug, P: Policy> fmt::Debug for MappedMutexGuard<'_, U, P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}
+
+impl<U: ?Sized + fmt::Display, P: Policy> fmt::Display for MappedMutexGuard<'_, U, P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
     }
 }

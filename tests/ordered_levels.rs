@@ -153,6 +153,9 @@ impl LockValue for LevelMutex<Account, i64> {
 fn one_root_for_each_thread() {
     let root = Root::take();
     assert!(root.is_some());
+    // Asking in vain, or panicking for it, does not free it.
+    assert!(Root::take().is_none());
+    assert!(catch_unwind(|| with_root(|_token| ())).is_err());
     assert!(Root::take().is_none());
     // Another thread has its own.
     assert!(thread::spawn(|| Root::take().is_some()).join().unwrap());

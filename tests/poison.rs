@@ -2,12 +2,12 @@
 
 use lockline::{
     Condvar, Observed, SendGuards,
-    poison::{Mutex, MutexGuard, PoisonError, TryLockError},
+    poison::{MappedMutexGuard, Mutex, MutexGuard, PoisonError, TryLockError},
 };
 use static_assertions::{assert_impl_all, assert_not_impl_any, const_assert_eq};
 use std::{
     cell::Cell,
-    panic::{AssertUnwindSafe, RefUnwindSafe, UnwindSafe, catch_unwind},
+    panic::{AssertUnwindSafe, RefUnwindSafe, UnwindSafe, catch_unwind, resume_unwind},
     thread,
     time::{Duration, Instant},
 };
@@ -20,6 +20,9 @@ assert_impl_all!(MutexGuard<'static, Cell<u32>, Observed>: UnwindSafe, RefUnwind
 assert_not_impl_any!(MutexGuard<'static, u32>: Send);
 assert_not_impl_any!(MutexGuard<'static, Cell<u32>>: Sync);
 assert_impl_all!(MutexGuard<'static, u32, SendGuards>: Send, Sync);
+assert_impl_all!(MappedMutexGuard<'static, u32>: Sync, UnwindSafe, RefUnwindSafe);
+assert_not_impl_any!(MappedMutexGuard<'static, u32>: Send);
+assert_impl_all!(MappedMutexGuard<'static, u32, SendGuards>: Send, Sync);
 const_assert_eq!(size_of::<Mutex<()>>(), 5);
 
 static STATIC: Mutex<Vec<u32>> = Mutex::new(Vec::new());
@@ -167,4 +170,79 @@ fn a_wait_tells_of_a_panic_meanwhile() {
     assert!(waited.unwrap_err().into_inner().timed_out());
     mutex.clear_poison();
     assert!(condvar.wait_for(&mut guard, Duration::ZERO).unwrap().timed_out());
+}
+
+#[test]
+fn parts() {
+    let mutex = Mutex::new(vec![(1, 2), (3, 4)]);
+    let guard = MutexGuard::try_map(mutex.lock().unwrap(), |list| list.get_mut(7));
+    let guard = guard.expect_err("there are two");
+    let pair = MutexGuard::map(guard, |list| &mut list[1]);
+    let pair = MappedMutexGuard::try_map(pair, |_| None::<&mut u32>).expect_err("none is none");
+    let mut part = MappedMutexGuard::map(pair, |pair| &mut pair.0);
+    *part += 10;
+    assert_eq!(format!("{part:?} {part}"), "13 13");
+    assert!(mutex.is_locked());
+    drop(part);
+    assert!(!mutex.is_locked() && !mutex.is_poisoned());
+    assert_eq!(mutex.into_inner().unwrap(), [(1, 2), (13, 4)]);
+}
+
+#[test]
+fn a_panic_with_a_part_poisons() {
+    type Section = fn(MutexGuard<'_, (u32, u32)>);
+    let sections: [Section; 6] = [
+        |guard| {
+            let _part = MutexGuard::map(guard, |pair| &mut pair.0);
+            panic_quietly();
+        },
+        |guard| drop(MutexGuard::map(guard, |_| -> &mut u32 { panic_quietly() })),
+        |guard| {
+            let whole = MutexGuard::map(guard, |pair| pair);
+            drop(MappedMutexGuard::map(whole, |_| -> &mut u32 { panic_quietly() }));
+        },
+        |guard| {
+            let whole = MutexGuard::map(guard, |pair| pair);
+            let _part = MappedMutexGuard::map(whole, |pair| &mut pair.1);
+            panic_quietly();
+        },
+        |guard| {
+            let _fair = OnDrop(Some(|| MutexGuard::unlock_fair(guard)));
+            panic_quietly();
+        },
+        |guard| {
+            let part = MutexGuard::map(guard, |pair| &mut pair.0);
+            let _fair = OnDrop(Some(|| MappedMutexGuard::unlock_fair(part)));
+            panic_quietly();
+        },
+    ];
+    for (nth, section) in sections.into_iter().enumerate() {
+        let mutex = Mutex::new((0, 0));
+        let guard = mutex.lock().unwrap();
+        catch_unwind(|| section(guard)).unwrap_err();
+        assert!(mutex.is_poisoned(), "section {nth}");
+        assert!(!mutex.is_locked(), "section {nth}");
+    }
+}
+
+fn panic_quietly() -> ! {
+    resume_unwind(Box::new(()))
+}
+
+struct OnDrop<F: FnOnce()>(Option<F>);
+
+impl<F: FnOnce()> Drop for OnDrop<F> {
+    fn drop(&mut self) {
+        self.0.take().unwrap()();
+    }
+}
+
+#[test]
+fn a_fair_release_does_not_poison() {
+    let mutex = Mutex::new((0, 0));
+    MutexGuard::unlock_fair(mutex.lock().unwrap());
+    assert!(!mutex.is_locked());
+    let part = MutexGuard::map(mutex.lock().unwrap(), |pair| &mut pair.0);
+    MappedMutexGuard::unlock_fair(part);
+    assert!(!mutex.is_locked() && !mutex.is_poisoned());
 }

@@ -66,6 +66,13 @@ use std::{
 /// A newcomer spins for a few microseconds, not at all on one core or where the lock changes hands too fast for that
 /// to help, and then sleeps.
 ///
+/// # Lifetime
+///
+/// The release of a guard that borrows looks at the mutex once more after it has let the next holder in. A borrow keeps
+/// the mutex alive until then; code that goes by raw pointers must, too: a mutex that its next holder frees while
+/// that release is still under way is not supported. A guard from [`lock_owned`](Self::lock_owned) keeps its share until its
+/// release is over, so that with those any holder may drop the last other one.
+///
 /// # Memory ordering
 ///
 /// Everything one holder did before it unlocked happens before the next holder's lock returns.

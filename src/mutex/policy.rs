@@ -27,8 +27,9 @@ pub(crate) mod sealed {
 #[derive(Debug)]
 pub struct Plain(());
 
-/// Counts who waits and for how long: see [`Mutex::stats`](super::Mutex::stats). Uncontended locking does not touch
-/// the counts.
+/// Counts who waits and for how long: see [`Mutex::stats`](super::Mutex::stats),
+/// [`AsyncMutex::stats`](crate::AsyncMutex::stats) and [`Semaphore::stats`](crate::Semaphore::stats). Uncontended
+/// locking does not touch the counts.
 #[derive(Debug)]
 pub struct Observed<P = Plain>(PhantomData<P>);
 

@@ -5,6 +5,7 @@
 //! | it takes          | taken away by                                              | here                            |
 //! |-------------------|------------------------------------------------------------|---------------------------------|
 //! | circular wait     | an order, checked by the compiler                          | [`LevelMutex`], [`Token`]       |
+//! |                   | the same for tasks                                         | [`LevelAsyncMutex`], [`TaskToken`] |
 //! |                   | an order, checked at run time                              | [`CheckedMutex`]                |
 //! | hold and wait     | taking all at once                                         | [`Token::lock_all`], [`lock_all`] |
 //! | no preemption     | refusing the wait that closes the circle, and starting again | [`CheckedMutex::lock_or_deadlock`] |
@@ -15,6 +16,8 @@
 //! the plain mutex costs. Where a token cannot go, through a trait of somebody else's, a `Drop`, a C callback, a
 //! `CheckedMutex` of the same level is checked at run time. In builds with debug assertions both are, and see each
 //! other. [`observed`] writes the declaration for a program that has none yet.
+//!
+//! Tasks have tokens of their own, from [`ordered`](ordered()), which they keep over an `.await` and take along from thread to thread.
 //!
 //! Threads are waited for too: [`Token::scope`] puts joining them into the declared order, [`spawn`] into the one that is learnt.
 //!
@@ -59,6 +62,10 @@
 //! hand-written implementation could silence, the rank of the level has to rise, which none can. It needs no `unsafe` in the
 //! user's code and none can be avoided without it.
 //!
+//! The same goes for tasks that wait with their tokens, if all of them are polled whenever they are woken. A thread that polls one
+//! has its root taken meanwhile, a task's token waits in its task only, and its [`blocking`](TaskToken::blocking) sections
+//! end before the task is suspended: so threads never wait for tasks, and tasks for threads only while these hold a `LevelMutex`.
+//!
 //! # What is not
 //!
 //! Each of these holes has a test that shows it, or a reason why there can be none.
@@ -88,7 +95,14 @@
 //!    they are not either (`locks_in_destructors_of_thread_locals`).
 //! 10. **A circle of waits that includes others than watched locks**, or locks with [`Never`], is not seen by
 //!     `lock_or_deadlock` (`switched_off_nothing_is_seen`). Nor is one whose lock belongs to a thread that ended with the guard forgotten.
-//! 11. Starvation, priorities, and recoveries that keep undoing each other's work are other problems.
+//! 11. **A task that is not polled** keeps its locks: one of two [`ordered`](ordered()) futures that the same code polls, and stops
+//!     polling (`tests/ordered_tasks.rs`: `a_task_that_is_not_polled_keeps_its_locks`). Within one, the token stays borrowed, and
+//!     it does not compile (`tests/ui/task_not_polled.rs`). Nor are other things seen that a task waits for, as 2 and 7 say of threads:
+//!     a task that is joined with a lock in hand that it needs.
+//! 12. **A token in another task's hands**, or a scoped thread's, compiles; there it panics before it waits (`a_token_works_in_its_task_only`).
+//! 13. **Async mutexes are not checked at run time**: a [`CheckedMutex`] in a task knows nothing of the `LevelAsyncMutex`es that
+//!     the task has, and [`observed`] does not list them. Their guards are held by tasks, and the checks count by thread.
+//! 14. Starvation, priorities, and recoveries that keep undoing each other's work are other problems.
 //!
 //! # What defeats others
 //!
@@ -99,12 +113,14 @@ mod checked;
 mod dump;
 mod error;
 mod join;
+mod level_async_mutex;
 mod level_mutex;
 mod levels;
 mod lock;
 #[cfg(not(all(loom, feature = "loom")))]
 mod scope;
 mod set;
+mod task;
 mod token;
 mod trace;
 mod watch;
@@ -113,12 +129,14 @@ pub use checked::CheckedMutex;
 pub use dump::{ObservedOrder, observed};
 pub use error::{OrderError, OrderErrorKind, Step};
 pub use join::{JoinHandle, spawn};
+pub use level_async_mutex::LevelAsyncMutex;
 pub use level_mutex::LevelMutex;
 pub use levels::{After, Level, Unlocked};
 pub use lock::OrderedGuard;
 #[cfg(not(all(loom, feature = "loom")))]
 pub use scope::Scope;
 pub use set::{CheckedSet, DuplicateLock, LockAllError, LockSet, lock_all};
+pub use task::{TaskToken, ordered};
 pub use token::{Root, Token, with_root};
 pub use watch::{Always, ByBuild, Checks, Never};
 

@@ -46,7 +46,8 @@ pub struct Root {
 impl Root {
     /// The calling thread's root, if it is not out already.
     pub fn take() -> Option<Self> {
-        TAKEN.with(|taken| !taken.replace(true)).then_some(Self { marker: PhantomData })
+        // Made only where it is free: one that is made and dropped would give back somebody else's.
+        TAKEN.with(|taken| !taken.replace(true)).then(|| Self { marker: PhantomData })
     }
 
     /// The token of a thread that holds nothing.

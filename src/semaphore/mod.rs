@@ -310,7 +310,7 @@ impl<P: Policy> Semaphore<P> {
 }
 
 impl<P: Observes> Semaphore<P> {
-    /// What waiting there was so far.
+    /// What waiting there was so far, of tasks and threads. Only threads park, and `hand_offs` are not counted.
     pub fn stats(&self) -> LockStats {
         P::read(&self.observer)
     }

@@ -16,3 +16,22 @@ pub static ALICE: LevelMutex<Account, u32> = LevelMutex::new(0);
 pub static BOB: LevelMutex<Account, u32> = LevelMutex::new(0);
 pub static AUDIT: LevelMutex<Audit, u32> = LevelMutex::new(0);
 pub static JOURNAL: LevelMutex<Journal, u32> = LevelMutex::new(0);
+
+/// For tasks.
+pub mod tasks {
+    use super::{Account, Journal};
+    use lockline::ordered::LevelAsyncMutex;
+
+    pub static ALICE: LevelAsyncMutex<Account, u32> = LevelAsyncMutex::new(0);
+    pub static BOB: LevelAsyncMutex<Account, u32> = LevelAsyncMutex::new(0);
+    pub static JOURNAL: LevelAsyncMutex<Journal, u32> = LevelAsyncMutex::new(0);
+
+    /// As a runtime's.
+    pub fn spawn<F: Future<Output = ()> + Send + 'static>(_task: F) {}
+
+    /// Polls both.
+    pub async fn join(one: impl Future<Output = ()>, other: impl Future<Output = ()>) {
+        one.await;
+        other.await;
+    }
+}

@@ -1,0 +1,217 @@
+//! A mutex in four bytes: newcomers may take it when it is free, and who sleeps has its turn before long.
+//!
+//! Barging, because handing a lock to a thread that still sleeps leaves it idle for the microseconds that waking
+//! takes. Bounded, because barging alone starves. At most one waiter, the *head*, is awake and tries; the others sleep,
+//! and the next is woken when the head has got the lock. While anybody sleeps, turns go by a clock: when the
+//! last one to have slept got the lock a quarter of a millisecond ago, the lock is closed to newcomers until the head
+//! has it. Whoever runs into that sleeps too, which leaves its core to who was woken: on crowded cores that, and not the
+//! lock, is what a waiter waits for. (Go's
+//! [starvation mode](https://github.com/golang/go/blob/master/src/internal/sync/mutex.go) hands over to sleepers;
+//! `nsync`'s [designated waker](https://github.com/google/nsync) counts failed wake-ups; few awake and the rest asleep
+//! for long is Dice's [Malthusian lock](https://arxiv.org/abs/1511.06035).)
+//!
+//! The lock and the waiters have a byte each, never accessed as one word, so that a release can be a plain
+//! store where [`asymmetric`](crate::sync::asymmetric) fences are to be had. The other two bytes are the clock's.
+//!
+//! # State
+//!
+//! | `lock`     | meaning                                        | who may change it                       |
+//! |------------|------------------------------------------------|-----------------------------------------|
+//! | `FREE`     | free for anybody                               | whoever wants it, → `HELD`              |
+//! | `HELD`     | somebody has it                                | the holder                              |
+//! | `RESERVED` | free for the head                              | the head, → `HELD`                      |
+//!
+//! | in `waiters` | meaning                                      | set by                   | cleared by              |
+//! |----------|--------------------------------------------------|--------------------------|-------------------------|
+//! | `HEAD`   | the head is awake                                | who becomes the head     | the head, leaving, or asleep under the queue's bucket |
+//! | `COMING` | how many were woken and have not come            | who wakes                | who comes, each its own |
+//! | `WAKE`   | the next release must wake the first who sleeps  | the head, leaving or about to sleep | who takes on the wake, or becomes the head |
+//! | `QUEUED` | somebody may sleep on `waiters`, who was never woken | who goes to sleep    | under the queue's bucket, when it is empty |
+//! | `FRONT`  | somebody may sleep on `lock`, before those       | who goes to sleep again  | under the queue's bucket, when it is empty |
+//! | `CLOSED` | releases leave `RESERVED`                        | the head; a release that finds a turn is due | the head; who finds nobody to wake |
+//!
+//! While anybody sleeps, one of `HEAD`, `COMING` and `WAKE` is set: somebody sees to them.
+//!
+//! # Transitions
+//!
+//! | by            | from → to                             | when                                       |
+//! |---------------|---------------------------------------|--------------------------------------------|
+//! | `lock`        | `FREE → HELD`                         | no matter who waits                        |
+//! | `unlock`      | `HELD → FREE`, `RESERVED` if `CLOSED` | always                                     |
+//! | newcomer      | → `HEAD`                              | nobody sees to sleepers: none of the three is set |
+//! | newcomer      | → `QUEUED`, sleeps                    | otherwise, having spun in vain             |
+//! | head          | `FREE`, `RESERVED → HELD`             | then leaves: `WAKE` if anybody sleeps and nobody is coming |
+//! | head          | → `CLOSED`                            | a brief spin was in vain                   |
+//! | head          | → `WAKE`, then → `FRONT`, sleeps      | a longer one too; the lock is open again, unless a turn is due |
+//! | who releases  | `WAKE →` one more `COMING`, and wakes | after the release                          |
+//! | who releases  | `WAKE →` none                         | the same, while the head is awake still: it tries again |
+//! | who releases  | one more `COMING`, and wakes          | who was woken has no core, it seems, and the lock changes hands slowly |
+//! | who was woken | `COMING` one less, `→ HEAD`           | it runs; if there is a head, → `FRONT`, sleeps |
+//!
+//! # Edges
+//!
+//! * **hand-off**: the `Release` of each `unlock` pairs with the `Acquire` of the `lock` that takes what it
+//!   left. What one holder wrote, the next sees.
+//! * **announcement**: a head that parks sets `WAKE`, then looks at `lock`; a release changes `lock`, then
+//!   looks at `WAKE`. One of them sees the other. By store: `heavy_fence` and `light_fence` between the two. By
+//!   swap: both looks at `lock` are modifications of one byte, `AcqRel`, and the later one sees the earlier.
+//!
+//! `waiters` is changed by read-modify-writes only, relaxed: what matters is its own order, and no data
+//! passes by it. The closures of the queues run under their bucket's lock.
+//!
+//! # Progress
+//!
+//! Who sleeps comes in order, those in front first. Each turn takes a quarter of a millisecond at most, then what the
+//! holder at that moment still needs, and the waking. A head does not run for ever either: it spins for microseconds.
+//!
+//! # Checked by
+//!
+//! `tests/loom/tests/models/mutex.rs` and `mutex_timed.rs`, with both kinds of release. Waiting is in `wait.rs`.
+
+mod wait;
+
+use crate::sync::{
+    asymmetric::{self, light_fence},
+    atomic::{
+        AtomicU8,
+        Ordering::{AcqRel, Acquire, Relaxed, Release},
+    },
+    const_new,
+    pace::Pace,
+    spin::Wait,
+    time::Instant,
+};
+
+pub(super) const FREE: u8 = 0;
+pub(super) const HELD: u8 = 1;
+pub(super) const RESERVED: u8 = 2;
+
+pub(super) const WAKE: u8 = 1;
+pub(super) const CLOSED: u8 = 2;
+pub(super) const HEAD: u8 = 4;
+pub(super) const FRONT: u8 = 8;
+pub(super) const QUEUED: u8 = 16;
+/// One of those who were woken and have not come yet: a number in the upper bits.
+pub(super) const ONE_COMING: u8 = 32;
+pub(super) const COMING: u8 = 7 * ONE_COMING;
+
+/// Somebody may be asleep.
+pub(super) const ASLEEP: u8 = FRONT | QUEUED;
+/// Somebody is awake, who sees to those who sleep.
+pub(super) const AWAKE: u8 = HEAD | COMING;
+
+/// Told what happens to those who wait. The calls cost nothing where nobody listens.
+pub(crate) trait Observer {
+    /// The lock was got after a wait.
+    fn waited(&self, _wait: Wait) {}
+    /// A waiter goes to sleep.
+    fn parks(&self) {}
+    /// A waiter that slept got the lock, which was kept for it.
+    fn handed_over(&self) {}
+}
+
+#[derive(Debug)]
+pub(crate) struct RawMutex {
+    pub(super) lock: AtomicU8,
+    pub(super) waiters: AtomicU8,
+    pace: Pace,
+}
+
+impl RawMutex {
+    const_new! {
+        pub(crate) const fn new() -> Self {
+            Self { lock: AtomicU8::new(FREE), waiters: AtomicU8::new(0), pace: Pace::new() }
+        }
+    }
+
+    /// Takes the lock, waiting for it until the deadline. `false` if that passed.
+    #[inline]
+    pub(crate) fn lock(&self, observer: &impl Observer, deadline: Option<Instant>) -> bool {
+        // Acquire: hand-off, from the `unlock` that stored FREE.
+        // Relaxed on failure: nothing is read under the lock; `lock_slow` acquires for itself.
+        self.lock.compare_exchange(FREE, HELD, Acquire, Relaxed).is_ok()
+            || self.lock_slow(observer, deadline)
+    }
+
+    /// Takes the lock if nobody has it and no waiter has reserved it.
+    #[inline]
+    pub(crate) fn try_lock(&self) -> bool {
+        // Acquire: hand-off, as in `lock`. Relaxed on failure: the value decides, and is checked anew.
+        match self.lock.compare_exchange(FREE, HELD, Acquire, Relaxed) {
+            Ok(_) => true,
+            Err(found) => found == RESERVED && self.try_left_over(),
+        }
+    }
+
+    /// A waiter that gave up may have left the lock reserved for nobody. Who takes that is the head.
+    #[cold]
+    fn try_left_over(&self) -> bool {
+        let waiters = self.waiters.load(Relaxed);
+        // Relaxed: a place in line, and no data.
+        if waiters & (AWAKE | WAKE | ASLEEP) != 0
+            || self.waiters.compare_exchange(waiters, HEAD, Relaxed, Relaxed).is_err()
+        {
+            return false;
+        }
+        let got = self.take(self.lock.load(Relaxed));
+        if got {
+            self.leave();
+        } else {
+            self.give_up();
+        }
+        got
+    }
+
+    /// Takes the lock if it is as it was `found`, and that was not held.
+    fn take(&self, found: u8) -> bool {
+        // Acquire: hand-off, as in `lock`. Relaxed on failure: not got, and nothing read.
+        found != HELD && self.lock.compare_exchange(found, HELD, Acquire, Relaxed).is_ok()
+    }
+
+    pub(crate) fn is_locked(&self) -> bool {
+        self.lock.load(Relaxed) == HELD
+    }
+
+    /// # Safety
+    ///
+    /// The caller holds the lock.
+    #[inline]
+    pub(crate) unsafe fn unlock(&self) {
+        let left = if self.waiters.load(Relaxed) & CLOSED == 0 { FREE } else { RESERVED };
+        // SAFETY: the caller's promise.
+        unsafe { self.leave_as(left) }
+    }
+
+    /// Releases the lock to the longest waiter, if there is any: newcomers go behind it.
+    ///
+    /// # Safety
+    ///
+    /// The caller holds the lock.
+    pub(crate) unsafe fn unlock_fair(&self) {
+        let awaited = self.waiters.load(Relaxed) & (AWAKE | ASLEEP) != 0;
+        // SAFETY: the caller's promise.
+        unsafe { self.leave_as(if awaited { RESERVED } else { FREE }) }
+    }
+
+    /// # Safety
+    ///
+    /// The caller holds the lock.
+    #[inline]
+    unsafe fn leave_as(&self, left: u8) {
+        if asymmetric::releases_by_store() {
+            // Release: hand-off, to whoever next takes the lock.
+            self.lock.store(left, Release);
+            // SeqCst: announcement, against the `heavy_fence` of a head that parks.
+            light_fence();
+        } else {
+            // AcqRel: hand-off, as above; and announcement, from the swap of a head that parks.
+            self.lock.swap(left, AcqRel);
+            asymmetric::released_by_swap();
+        }
+        // The lock may be someone else's by now. The guard's borrow, or its `Arc`, still keeps it alive.
+        let waiters = self.waiters.load(Relaxed);
+        if waiters & (WAKE | AWAKE) != 0 {
+            self.released_slow(waiters);
+        }
+    }
+}
