@@ -114,6 +114,11 @@ impl Inside<'_> {
         self.0.leave();
     }
 
+    /// Is the head no longer, without the lock.
+    pub fn give_up(&self) {
+        self.0.give_up();
+    }
+
     /// Wakes one more, as a release does that finds who was woken slow to come.
     pub fn wake_one_more(&self) {
         // Relaxed: as there.
