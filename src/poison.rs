@@ -272,7 +272,7 @@ impl<'a, T: ?Sized, P: Policy> MutexGuard<'a, T, P> {
             kept = Some(section);
             found
         });
-        let section = kept.expect("the closure has run");
+        let Some(section) = kept else { unreachable!("the closure has run") };
         match mapped {
             Ok(inner) => Ok(MappedMutexGuard { section, inner }),
             Err(inner) => Err(Self { section, inner }),
@@ -384,7 +384,7 @@ impl<'a, U: ?Sized, P: Policy> MappedMutexGuard<'a, U, P> {
             kept = Some(section);
             found
         });
-        let section = kept.expect("the closure has run");
+        let Some(section) = kept else { unreachable!("the closure has run") };
         match mapped {
             Ok(inner) => Ok(MappedMutexGuard { section, inner }),
             Err(inner) => Err(Self { section, inner }),
