@@ -99,6 +99,11 @@ impl Inside<'_> {
     }
 
     /// Leaves a free lock as a fair release does whose waiter gives up: reserved, for nobody.
+    ///
+    /// # Panics
+    ///
+    /// If it is not free.
+    #[track_caller]
     pub fn reserve(&self) {
         let was = self.0.lock.compare_exchange(FREE, RESERVED, Relaxed, Relaxed);
         assert_eq!(was, Ok(FREE), "free to begin with");
