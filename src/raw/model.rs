@@ -2,7 +2,7 @@
 //! the bytes of a mutex say.
 
 use super::{
-    mutex::{ASLEEP, AWAKE, HELD, RESERVED, RawMutex},
+    mutex::{ASLEEP, AWAKE, FREE, HELD, ONE_COMING, RESERVED, RawMutex},
     registry::{PLACES, Registry},
     rows::Rows,
     wait_list::{Line, Told, Turn, WaitList, Waiter},
@@ -96,6 +96,39 @@ impl Inside<'_> {
     /// Whether the lock is kept for a waiter.
     pub fn is_reserved(&self) -> bool {
         self.0.lock.load(Relaxed) == RESERVED
+    }
+
+    /// Leaves a free lock as a fair release does whose waiter gives up: reserved, for nobody.
+    ///
+    /// # Panics
+    ///
+    /// If it is not free.
+    #[track_caller]
+    pub fn reserve(&self) {
+        let was = self.0.lock.compare_exchange(FREE, RESERVED, Relaxed, Relaxed);
+        assert_eq!(was, Ok(FREE), "free to begin with");
+    }
+
+    /// Waits as the head does, if nobody sees to those who wait.
+    pub fn enter(&self) {
+        self.0.enter();
+    }
+
+    /// Is the head no longer, with the lock.
+    pub fn leave(&self) {
+        self.0.leave();
+    }
+
+    /// Is the head no longer, without the lock.
+    pub fn give_up(&self) {
+        self.0.give_up();
+    }
+
+    /// Wakes one more, as a release does that finds who was woken slow to come.
+    pub fn wake_one_more(&self) {
+        // Relaxed: as there.
+        self.0.waiters.fetch_add(ONE_COMING, Relaxed);
+        self.0.pop();
     }
 
     /// Panics unless the mutex is as if nobody had ever waited. `RESERVED` may be left by a release whose waiter gave

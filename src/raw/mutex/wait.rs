@@ -260,7 +260,7 @@ impl RawMutex {
     }
 
     /// The head goes without the lock, and without having slept: who came to sleep meanwhile is woken.
-    pub(super) fn give_up(&self) {
+    pub(in crate::raw) fn give_up(&self) {
         let mut waiters = self.waiters.load(Relaxed);
         loop {
             let mut left = waiters & !(HEAD | CLOSED);

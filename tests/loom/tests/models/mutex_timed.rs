@@ -1,5 +1,5 @@
-//! The mutex with waiters that give up. A timeout of zero is one that passes for certain, and a longer one passes
-//! where a fault says so.
+//! The mutex with waiters that give up. A timeout of zero has passed before the wait, one of a nanosecond passes for
+//! certain as soon as the waiter sleeps, and a longer one where a fault says so.
 
 use crate::{
     harness::{Model, spawn},
@@ -9,6 +9,7 @@ use lockline_loom::{__private::inside, Mutex, MutexGuard};
 use std::time::Duration;
 
 const NO_TIME: Duration = Duration::ZERO;
+const ONE_SLEEP: Duration = Duration::from_nanos(1);
 const A_WHILE: Duration = Duration::from_secs(1);
 
 /// Whether it was in time.
@@ -89,5 +90,67 @@ both! { "mutex_timed";
         let other = other.join().unwrap();
         assert_eq!(settled(&m), u32::from(mine) + u32::from(other));
         assert!(!inside(&m).is_reserved(), "used since");
+    }
+
+    one_sleep, "one that gives up in its sleep leaves nothing, even if its turn was due", None, |by_store| {
+        let m = one(by_store);
+        let other = spawn(&m, |m| add_within(m, ONE_SLEEP));
+        add(&m);
+        let got = other.join().unwrap();
+        assert_eq!(settled(&m), 1 + u32::from(got));
+    }
+
+    beside_a_sleeper, "one that gives up in the queue leaves the other there to be woken", Some(1), |by_store| {
+        let m = one(by_store);
+        let held = m.lock();
+        // So that both queue.
+        inside(&m).enter();
+        let timed = spawn(&m, |m| add_within(m, ONE_SLEEP));
+        let other = spawn(&m, add);
+        loom::thread::yield_now();
+        inside(&m).leave();
+        drop(held);
+        let got = timed.join().unwrap();
+        other.join().unwrap();
+        assert_eq!(settled(&m), 1 + u32::from(got));
+    }
+
+    tries_of_a_left_over, "of two that try a lock that is reserved for nobody, one has it, and neither leaves it closed", None, |by_store| {
+        let m = one(by_store);
+        inside(&m).reserve();
+        let other = spawn(&m, |m| {
+            let mut value = m.try_lock()?;
+            // A switch that is no preemption.
+            loom::thread::yield_now();
+            *value += 1;
+            Some(())
+        });
+        let mine = m.try_lock().map(|mut value| *value += 1).is_some();
+        let other = other.join().unwrap().is_some();
+        assert!(mine || other);
+        assert_eq!(settled(&m), u32::from(mine) + u32::from(other));
+    }
+
+    sleeps_behind_a_try, "who queues behind a head that gives up awake is woken by it", None, |by_store| {
+        let m = one(by_store);
+        let held = m.lock();
+        inside(&m).enter();
+        let other = spawn(&m, add);
+        loom::thread::yield_now();
+        inside(&m).give_up();
+        drop(held);
+        other.join().unwrap();
+        assert_eq!(settled(&m), 1);
+    }
+
+    woken_while_falling_asleep, "who goes to sleep in front is found by one that wakes just then, and nobody is expected for ever", Some(3), |by_store| {
+        let m = one(by_store);
+        let mut value = m.lock();
+        let other = spawn(&m, add);
+        inside(&m).wake_one_more();
+        *value += 1;
+        drop(value);
+        other.join().unwrap();
+        assert_eq!(settled(&m), 2);
     }
 }
