@@ -65,7 +65,7 @@ impl<T> WorkQueue<T> {
         let mut items = Leaving::new(items);
         while items.left() > 0 {
             let most = items.left();
-            match self.work.block(End::Tail, None, |ring| ring.claim_push_many(most)) {
+            match self.work.block(End::Tail, None, |ring, care| ring.claim_push_many(most, care)) {
                 Ok(tickets) => self.fill_many(tickets, &mut items),
                 Err(_) => return Err(Closed::Closed),
             }
@@ -82,7 +82,7 @@ impl<T> WorkQueue<T> {
         let mut items = Leaving::new(items);
         while items.left() > 0 {
             let most = items.left();
-            match self.work.at_once(End::Tail, |ring| ring.claim_push_many(most)) {
+            match self.work.at_once(End::Tail, |ring, care| ring.claim_push_many(most, care)) {
                 Ok(tickets) => self.fill_many(tickets, &mut items),
                 Err(Refusal::Closed) if items.gone == 0 => return Err(Closed::Closed),
                 Err(_) => break,
@@ -105,7 +105,7 @@ impl<T> WorkQueue<T> {
             return 0;
         }
         let max = self.make_room(into, max);
-        let claimed = self.work.block(End::Head, None, |ring| ring.claim_pop_many(max));
+        let claimed = self.work.block(End::Head, None, |ring, care| ring.claim_pop_many(max, care));
         claimed.map_or(0, |tickets| self.vacate_many(tickets, into))
     }
 
@@ -119,7 +119,7 @@ impl<T> WorkQueue<T> {
             return Ok(0);
         }
         let max = self.make_room(into, max);
-        match self.work.at_once(End::Head, |ring| ring.claim_pop_many(max)) {
+        match self.work.at_once(End::Head, |ring, care| ring.claim_pop_many(max, care)) {
             Ok(tickets) => Ok(self.vacate_many(tickets, into)),
             Err(Refusal::Closed) => Err(TryPopError::Closed),
             Err(_) => Err(TryPopError::Empty),
@@ -164,7 +164,7 @@ impl<T> WorkQueue<T> {
             return Ok(0);
         }
         let max = self.make_room(into, max);
-        let claimed = self.work.block(End::Head, deadline, |ring| ring.claim_pop_many(max));
+        let claimed = self.work.block(End::Head, deadline, |ring, care| ring.claim_pop_many(max, care));
         claimed.map(|tickets| self.vacate_many(tickets, into)).map_err(InVain::into)
     }
 

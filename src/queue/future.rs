@@ -2,7 +2,7 @@
 
 use super::{Closed, Permit, PushError, WorkQueue};
 use crate::raw::{
-    ring::{End, Refusal, Ring},
+    ring::{Care, End, Refusal, Ring},
     wait_list::Waiter,
     work::{InVain, Place, Role},
 };
@@ -38,7 +38,7 @@ impl<'a, T> Waiting<'a, T> {
     pub(super) fn poll<R>(
         self: Pin<&mut Self>,
         waker: &Waker,
-        attempt: impl Fn(&Ring<T>) -> Result<R, Refusal>,
+        attempt: impl Fn(&Ring<T>, Care) -> Result<R, Refusal>,
     ) -> Poll<Result<R, InVain>> {
         let (queue, end, mut place) = self.place();
         queue.work.poll(end, &mut place, waker, attempt)
@@ -148,7 +148,7 @@ impl<T> Future for PopBatchFuture<'_, T> {
             return Poll::Ready(0);
         }
         let max = waiting.queue.make_room(into, *max);
-        let claimed = waiting.as_mut().poll(context.waker(), |ring| ring.claim_pop_many(max));
+        let claimed = waiting.as_mut().poll(context.waker(), |ring, care| ring.claim_pop_many(max, care));
         claimed.map(|claimed| claimed.map_or(0, |tickets| waiting.queue.vacate_many(tickets, into)))
     }
 }

@@ -22,7 +22,7 @@ pub use stream::{PopStream, PushSink};
 
 use crate::{
     raw::{
-        ring::{End, Refusal, Ring, Ticket},
+        ring::{Care, End, Refusal, Ring, Ticket},
         work::{InVain, Work},
     },
     sync::{atomic::AtomicUsize, time},
@@ -159,7 +159,7 @@ impl<T> WorkQueue<T> {
     #[inline]
     pub fn push_for(&self, item: T, timeout: Duration) -> Result<(), PushTimeoutError<T>> {
         // The clock is read only if it is needed.
-        match self.work.ring.claim_push() {
+        match self.work.ring.claim_push(Care::Glance) {
             Ok(ticket) => {
                 self.fill(ticket, item);
                 Ok(())
@@ -225,7 +225,7 @@ impl<T> WorkQueue<T> {
             }
         }
         let permit = Permit::new(self);
-        let displaced = self.work.at_once(End::Head, Ring::claim_displaced);
+        let displaced = self.work.at_once(End::Head, |ring, _| ring.claim_displaced());
         let displaced = displaced.ok().flatten().map(|ticket| self.vacate(ticket));
         match permit.push(item) {
             Ok(()) => Ok(displaced),
@@ -304,7 +304,7 @@ impl<T> WorkQueue<T> {
     /// If there was nothing in time, or never will be.
     #[inline]
     pub fn pop_for(&self, timeout: Duration) -> Result<T, PopTimeoutError> {
-        match self.work.ring.claim_pop() {
+        match self.work.ring.claim_pop(Care::Glance) {
             Ok(ticket) => Ok(self.vacate(ticket)),
             Err(_) => self.pop_by(time::after(timeout)),
         }

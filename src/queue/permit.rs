@@ -1,7 +1,7 @@
 //! Room that is kept for one item.
 
 use super::{PushError, WorkQueue};
-use crate::raw::ring::{End, Refusal, Ring};
+use crate::raw::ring::{End, Refusal};
 use core::fmt;
 
 /// Room for one item, kept until it is used or dropped.
@@ -25,7 +25,7 @@ impl<'a, T> Permit<'a, T> {
     ///
     /// The item, if the queue has been closed since.
     pub fn push(self, item: T) -> Result<(), PushError<T>> {
-        match self.queue.work.at_once(End::Reserved, Ring::claim_reserved) {
+        match self.queue.work.at_once(End::Reserved, |ring, _| ring.claim_reserved()) {
             Ok(ticket) => {
                 self.queue.fill(ticket, item);
                 core::mem::forget(self);

@@ -82,6 +82,15 @@ pub(crate) enum Refusal {
     Busy,
 }
 
+/// How well somebody wants to know why it is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Care {
+    /// "No" only if it is so: that takes a modification of the other end's index, on whose line the other side works.
+    Exact,
+    /// `Busy` at first sight: who waits in any case asks again.
+    Glance,
+}
+
 /// A position that the caller has claimed and must fill or vacate.
 #[derive(Debug)]
 #[must_use = "all others wait for the slot"]
@@ -167,12 +176,15 @@ impl<T> Ring<T> {
 
     /// Claims the position at the tail.
     #[inline]
-    pub(crate) fn claim_push(&self) -> Result<Ticket, Refusal> {
+    pub(crate) fn claim_push(&self, care: Care) -> Result<Ticket, Refusal> {
         let mut tail = self.tail.load(Relaxed);
         // With a flag or a reservation in `tail` it takes a longer look.
         while tail & !POSITION == 0 {
             // Acquire: vacated, by the consumer of the lap before.
             if self.slot(tail).stamp.load(Acquire) != tail {
+                if care == Care::Glance {
+                    return Err(Refusal::Busy);
+                }
                 break;
             }
             // AcqRel: order; and queue up, from who went to sleep before. No data passes here: the stamp carries it.
@@ -181,12 +193,12 @@ impl<T> Ring<T> {
                 Err(now) => tail = now,
             }
         }
-        self.claim_push_slow()
+        self.claim_push_slow(care)
     }
 
     #[cold]
-    fn claim_push_slow(&self) -> Result<Ticket, Refusal> {
-        let tail = self.change_tail(|tail| self.laps.next(tail))?;
+    fn claim_push_slow(&self, care: Care) -> Result<Ticket, Refusal> {
+        let tail = self.change_tail(care, |tail| self.laps.next(tail))?;
         Ok(Ticket(tail & POSITION))
     }
 
@@ -195,12 +207,12 @@ impl<T> Ring<T> {
     /// # Panics
     ///
     /// If more are reserved than can be counted.
-    pub(crate) fn reserve(&self) -> Result<(), Refusal> {
-        self.change_tail(reserve_one).map(|_| ())
+    pub(crate) fn reserve(&self, care: Care) -> Result<(), Refusal> {
+        self.change_tail(care, reserve_one).map(|_| ())
     }
 
     /// Makes the change to `tail` if a position is left that is neither filled nor reserved. The value before.
-    fn change_tail(&self, change: impl Fn(u64) -> u64) -> Result<u64, Refusal> {
+    fn change_tail(&self, care: Care, change: impl Fn(u64) -> u64) -> Result<u64, Refusal> {
         let mut tail = self.tail.load(Relaxed);
         loop {
             if tail & CLOSED != 0 {
@@ -213,6 +225,9 @@ impl<T> Ring<T> {
                     Err(now) => tail = now,
                 }
                 continue;
+            }
+            if care == Care::Glance {
+                return Err(Refusal::Busy);
             }
             // AcqRel: ends, from claims at the head before this, and to those after it.
             let head = self.head.fetch_or(0, AcqRel);
@@ -313,7 +328,7 @@ impl<T> Ring<T> {
 
     /// Claims the position at the head.
     #[inline]
-    pub(crate) fn claim_pop(&self) -> Result<Ticket, Refusal> {
+    pub(crate) fn claim_pop(&self, care: Care) -> Result<Ticket, Refusal> {
         let mut head = self.head.load(Relaxed);
         loop {
             // Acquire: filled, by the producer of this position.
@@ -323,6 +338,8 @@ impl<T> Ring<T> {
                     Ok(_) => return Ok(Ticket(head)),
                     Err(now) => head = now,
                 }
+            } else if care == Care::Glance {
+                return Err(Refusal::Busy);
             } else {
                 head = self.refused_pop(head)?;
             }
@@ -345,12 +362,12 @@ impl<T> Ring<T> {
     }
 
     /// Claims at most `most` positions at the tail, as many as are vacated in a row.
-    pub(crate) fn claim_push_many(&self, most: usize) -> Result<Tickets, Refusal> {
+    pub(crate) fn claim_push_many(&self, most: usize, care: Care) -> Result<Tickets, Refusal> {
         loop {
             let tail = self.tail.load(Relaxed);
             let ready = if tail & !POSITION == 0 { self.run(tail, most, 0) } else { 0 };
             if ready < 2 {
-                return self.claim_push().map(|Ticket(next)| Tickets { next, left: 1 });
+                return self.claim_push(care).map(|Ticket(next)| Tickets { next, left: 1 });
             }
             let beyond = self.laps.after(tail, ready as u64);
             // AcqRel: order; and queue up, as in `claim_push`. A slot that was vacated stays so until `tail` passes it.
@@ -361,12 +378,12 @@ impl<T> Ring<T> {
     }
 
     /// Claims at most `most` positions at the head, as many as are filled in a row.
-    pub(crate) fn claim_pop_many(&self, most: usize) -> Result<Tickets, Refusal> {
+    pub(crate) fn claim_pop_many(&self, most: usize, care: Care) -> Result<Tickets, Refusal> {
         loop {
             let head = self.head.load(Relaxed);
             let ready = self.run(head, most, FILLED);
             if ready < 2 {
-                return self.claim_pop().map(|Ticket(next)| Tickets { next, left: 1 });
+                return self.claim_pop(care).map(|Ticket(next)| Tickets { next, left: 1 });
             }
             let beyond = self.laps.after(head, ready as u64);
             // AcqRel: order; and queue up, as in `claim_push_many`.
@@ -444,11 +461,25 @@ impl<T> Ring<T> {
         !before(self.laps.end(self.tail.load(Relaxed)), head.wrapping_add(self.laps.one()))
     }
 
-    /// Whether it is worth trying at this end: plain loads, for a guess or behind a lock.
+    /// Whether it is worth trying at this end: plain loads, for a guess. That the queue is closed and empty is not seen.
     #[inline]
     pub(crate) fn looks_ready(&self, end: End) -> bool {
-        let (head, tail) = (self.head.load(Relaxed), self.tail.load(Relaxed));
+        // The other end's index is not looked at: it lies on the line that the other side works on.
+        let (head, tail) = match end {
+            End::Head => (self.head.load(Relaxed), 0),
+            End::Tail | End::Reserved => (0, self.tail.load(Relaxed)),
+        };
         self.is_ready(end, head, tail, |stamp| stamp.load(Relaxed))
+    }
+
+    /// The same of so many places further on.
+    pub(crate) fn looks_ready_ahead(&self, end: End, places: usize) -> bool {
+        let (index, mark) = match end {
+            End::Head => (&self.head, FILLED),
+            End::Tail | End::Reserved => (&self.tail, 0),
+        };
+        let position = self.laps.after(index.load(Relaxed) & POSITION, places as u64);
+        !before(self.slot(position).stamp.load(Relaxed), position | mark)
     }
 
     fn is_ready(&self, end: End, head: u64, tail: u64, look: impl Fn(&AtomicU64) -> u64) -> bool {
@@ -546,7 +577,7 @@ impl<T> Drop for Ring<T> {
         struct Rest<'a, T>(&'a Ring<T>);
         impl<T> Drop for Rest<'_, T> {
             fn drop(&mut self) {
-                while let Ok(ticket) = self.0.claim_pop() {
+                while let Ok(ticket) = self.0.claim_pop(Care::Exact) {
                     let rest = Rest(self.0);
                     drop(self.0.vacate(ticket));
                     core::mem::forget(rest);

@@ -44,13 +44,13 @@
 //! `tests/loom/tests/models/queue.rs`, with both ways of publishing.
 
 use super::{
-    ring::{End, Look, Refusal, Ring},
+    ring::{Care, End, Look, Refusal, Ring},
     wait_list::{Line, Told, Turn, WaitList, Waiter, Wakes},
 };
 use crate::sync::{
     atomic::{AtomicUsize, Ordering::Relaxed},
     park::drop_waker,
-    spin::Spin,
+    spin::{Gather, Spin},
     time::{self, Instant},
 };
 use core::{
@@ -58,6 +58,9 @@ use core::{
     task::{Poll, Waker},
 };
 use crossbeam_utils::CachePadded;
+
+/// As many make it worth to have waited for them: more than share a line.
+const AHEAD: usize = 5;
 
 /// What somebody in line wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,6 +84,8 @@ struct Side {
     /// Read by each operation at the other end, and written only when somebody comes to wait: a line of its own.
     call: CachePadded<AtomicUsize>,
     list: CachePadded<WaitList<Those, Role>>,
+    /// Of those who spin.
+    gather: CachePadded<Gather>,
 }
 
 /// Of those in the line.
@@ -100,6 +105,7 @@ impl Side {
         Self {
             call: CachePadded::new(AtomicUsize::new(0)),
             list: CachePadded::new(WaitList::new(Those { watching: 0, nudged: 0 })),
+            gather: CachePadded::new(Gather::new()),
         }
     }
 
@@ -198,10 +204,10 @@ impl<T> Work<T> {
     pub(crate) fn at_once<R>(
         &self,
         end: End,
-        attempt: impl Fn(&Ring<T>) -> Result<R, Refusal>,
+        attempt: impl Fn(&Ring<T>, Care) -> Result<R, Refusal>,
     ) -> Result<R, Refusal> {
         loop {
-            match attempt(&self.ring) {
+            match attempt(&self.ring, Care::Exact) {
                 Err(Refusal::Busy) => self.watch(end),
                 answer => return answer,
             }
@@ -237,9 +243,9 @@ impl<T> Work<T> {
         &self,
         end: End,
         deadline: Option<Instant>,
-        attempt: impl Fn(&Ring<T>) -> Result<R, Refusal>,
+        attempt: impl Fn(&Ring<T>, Care) -> Result<R, Refusal>,
     ) -> Result<R, InVain> {
-        match attempt(&self.ring) {
+        match attempt(&self.ring, Care::Glance) {
             Ok(got) => Ok(got),
             Err(Refusal::Closed) => Err(InVain::Closed),
             Err(_) => self.block_slow(end, deadline, attempt),
@@ -251,12 +257,13 @@ impl<T> Work<T> {
         &self,
         end: End,
         deadline: Option<Instant>,
-        attempt: impl Fn(&Ring<T>) -> Result<R, Refusal>,
+        attempt: impl Fn(&Ring<T>, Care) -> Result<R, Refusal>,
     ) -> Result<R, InVain> {
         let mut spin = Spin::yielding();
         while spin.once() {
             if self.ring.looks_ready(end) {
-                match attempt(&self.ring) {
+                self.gather(end);
+                match attempt(&self.ring, Care::Glance) {
                     Ok(got) => return Ok(got),
                     Err(Refusal::Closed) => return Err(InVain::Closed),
                     Err(_) => {}
@@ -274,7 +281,7 @@ impl<T> Work<T> {
                     break Err(InVain::TooLate);
                 }
             }
-            match attempt(&self.ring) {
+            match attempt(&self.ring, Care::Exact) {
                 Ok(got) => break Ok(got),
                 Err(Refusal::Closed) => break Err(InVain::Closed),
                 Err(_) => self.again(end, waiter.get_ref()),
@@ -284,17 +291,25 @@ impl<T> Work<T> {
         result
     }
 
+    /// Lets more come before the first is taken, where that pays.
+    fn gather(&self, end: End) {
+        if self.ring.capacity() > 2 * AHEAD {
+            self.side(end).gather.pause(|| self.ring.looks_ready_ahead(end, AHEAD));
+        }
+    }
+
     /// The same for a task: one poll of a future that has its waiter.
     pub(crate) fn poll<R>(
         &self,
         end: End,
         place: &mut Place<'_>,
         waker: &Waker,
-        attempt: impl Fn(&Ring<T>) -> Result<R, Refusal>,
+        attempt: impl Fn(&Ring<T>, Care) -> Result<R, Refusal>,
     ) -> Poll<Result<R, InVain>> {
         let mut spin = Spin::brief();
         loop {
-            match attempt(&self.ring) {
+            let care = if *place.queued { Care::Exact } else { Care::Glance };
+            match attempt(&self.ring, care) {
                 Ok(got) => {
                     self.withdraw(end, place);
                     return Poll::Ready(Ok(got));
@@ -311,6 +326,7 @@ impl<T> Work<T> {
                     ready = self.ring.looks_ready(end);
                 }
                 if ready {
+                    self.gather(end);
                     continue;
                 }
             }

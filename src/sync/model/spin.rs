@@ -48,3 +48,16 @@ impl Wait {
         Duration::ZERO
     }
 }
+
+/// Nobody spins.
+#[derive(Debug)]
+pub(crate) struct Gather;
+
+impl Gather {
+    pub(crate) const fn new() -> Self {
+        Self
+    }
+
+    #[allow(clippy::unused_self, reason = "as in the real one")]
+    pub(crate) fn pause(&self, _: impl FnOnce() -> bool) {}
+}

@@ -74,6 +74,39 @@ impl Spin {
     }
 }
 
+/// A pause to let more gather is so many spin hints: about half a microsecond.
+const GATHER: u32 = 32;
+/// How often one does without after a pause that was in vain.
+const REST: u8 = 15;
+
+/// Whether it pays, when the first thing has come that one waited for, to let more come before taking it. Where
+/// things come quickly it does: else each is taken as it comes, and its line goes to and fro for each.
+#[derive(Debug)]
+pub(crate) struct Gather {
+    rest: AtomicU8,
+}
+
+impl Gather {
+    pub(crate) const fn new() -> Self {
+        Self { rest: AtomicU8::new(0) }
+    }
+
+    /// Pauses if it has paid lately, or not been tried for a while; `more` says whether it pays now.
+    pub(crate) fn pause(&self, more: impl FnOnce() -> bool) {
+        let rest = self.rest.load(Relaxed);
+        if rest > 0 {
+            self.rest.store(rest - 1, Relaxed);
+            return;
+        }
+        for _ in 0..GATHER {
+            core::hint::spin_loop();
+        }
+        if !more() {
+            self.rest.store(REST, Relaxed);
+        }
+    }
+}
+
 /// With one core nobody can release the lock while we spin.
 #[inline]
 fn several_cores() -> bool {
