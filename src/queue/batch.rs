@@ -164,7 +164,8 @@ impl<T> WorkQueue<T> {
             return Ok(0);
         }
         let max = self.make_room(into, max);
-        let claimed = self.work.block(End::Head, deadline, |ring, care| ring.claim_pop_many(max, care));
+        let claimed =
+            self.work.block(End::Head, deadline, |ring, care| ring.claim_pop_many(max, care));
         claimed.map(|tickets| self.vacate_many(tickets, into)).map_err(InVain::into)
     }
 

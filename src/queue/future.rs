@@ -3,8 +3,7 @@
 use super::{Closed, Permit, PushError, WorkQueue};
 use crate::raw::{
     ring::{Care, End, Refusal, Ring},
-    wait_list::Waiter,
-    work::{InVain, Place, Role},
+    work::{InVain, Place},
 };
 use core::{
     fmt,
@@ -13,43 +12,45 @@ use core::{
     task::{Context, Poll, Waker},
 };
 
-/// A waiter of a task, and whether it stands in line. Does not move while it does.
+/// A task's wait. Does not move while it stands in line.
 pub(super) struct Waiting<'a, T> {
     pub(super) queue: &'a WorkQueue<T>,
     end: End,
-    waiter: Waiter<Role>,
-    queued: bool,
+    place: Place,
 }
 
 impl<'a, T> Waiting<'a, T> {
-    #[track_caller]
-    pub(super) fn new(queue: &'a WorkQueue<T>, end: End) -> Self {
-        Self { queue, end, waiter: Waiter::new(Role::Waits), queued: false }
+    #[inline]
+    pub(super) const fn new(queue: &'a WorkQueue<T>, end: End) -> Self {
+        Self { queue, end, place: None }
     }
 
-    fn place(self: Pin<&mut Self>) -> (&'a WorkQueue<T>, End, Place<'_>) {
+    #[inline]
+    fn place(self: Pin<&mut Self>) -> (&'a WorkQueue<T>, End, Pin<&mut Place>) {
         // SAFETY: nothing is moved out.
         let this = unsafe { self.get_unchecked_mut() };
         // SAFETY: pinned with what it is a part of, and never moved out of it.
-        let waiter = unsafe { Pin::new_unchecked(&this.waiter) };
-        (this.queue, this.end, Place { waiter, queued: &mut this.queued })
+        let place = unsafe { Pin::new_unchecked(&mut this.place) };
+        (this.queue, this.end, place)
     }
 
+    #[inline]
     pub(super) fn poll<R>(
         self: Pin<&mut Self>,
         waker: &Waker,
         attempt: impl Fn(&Ring<T>, Care) -> Result<R, Refusal>,
     ) -> Poll<Result<R, InVain>> {
-        let (queue, end, mut place) = self.place();
-        queue.work.poll(end, &mut place, waker, attempt)
+        let (queue, end, place) = self.place();
+        queue.work.poll(end, place, waker, attempt)
     }
 }
 
 impl<T> Drop for Waiting<'_, T> {
+    #[inline]
     fn drop(&mut self) {
         // SAFETY: it was pinned if it was ever polled, and is not moved from here on.
-        let (queue, end, mut place) = unsafe { Pin::new_unchecked(self) }.place();
-        queue.work.withdraw(end, &mut place);
+        let (queue, end, place) = unsafe { Pin::new_unchecked(self) }.place();
+        queue.work.withdraw(end, place);
     }
 }
 
@@ -72,7 +73,7 @@ pub struct PushFuture<'a, T> {
 }
 
 impl<'a, T> PushFuture<'a, T> {
-    #[track_caller]
+    #[inline]
     pub(super) fn new(queue: &'a WorkQueue<T>, item: T) -> Self {
         Self { waiting: Waiting::new(queue, End::Tail), item: Some(item) }
     }
@@ -84,6 +85,7 @@ impl<T> Future for PushFuture<'_, T> {
     /// # Panics
     ///
     /// If it was ready before.
+    #[inline]
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let (mut waiting, item) = parts!(self, item);
         assert!(item.is_some(), "polled after it was ready");
@@ -108,7 +110,7 @@ pub struct PopFuture<'a, T> {
 }
 
 impl<'a, T> PopFuture<'a, T> {
-    #[track_caller]
+    #[inline]
     pub(super) fn new(queue: &'a WorkQueue<T>) -> Self {
         Self { waiting: Waiting::new(queue, End::Head) }
     }
@@ -117,6 +119,7 @@ impl<'a, T> PopFuture<'a, T> {
 impl<T> Future for PopFuture<'_, T> {
     type Output = Option<T>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<T>> {
         // SAFETY: only `waiting` is there, and stays where it is.
         let mut waiting = unsafe { self.map_unchecked_mut(|this| &mut this.waiting) };
@@ -133,7 +136,7 @@ pub struct PopBatchFuture<'a, T> {
 }
 
 impl<'a, T> PopBatchFuture<'a, T> {
-    #[track_caller]
+    #[inline]
     pub(super) fn new(queue: &'a WorkQueue<T>, into: &'a mut Vec<T>, max: usize) -> Self {
         Self { waiting: Waiting::new(queue, End::Head), into: (into, max) }
     }
@@ -142,13 +145,15 @@ impl<'a, T> PopBatchFuture<'a, T> {
 impl<T> Future for PopBatchFuture<'_, T> {
     type Output = usize;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<usize> {
         let (mut waiting, (into, max)) = parts!(self, into);
         if *max == 0 {
             return Poll::Ready(0);
         }
         let max = waiting.queue.make_room(into, *max);
-        let claimed = waiting.as_mut().poll(context.waker(), |ring, care| ring.claim_pop_many(max, care));
+        let claimed =
+            waiting.as_mut().poll(context.waker(), |ring, care| ring.claim_pop_many(max, care));
         claimed.map(|claimed| claimed.map_or(0, |tickets| waiting.queue.vacate_many(tickets, into)))
     }
 }
@@ -160,7 +165,7 @@ pub struct ReserveFuture<'a, T> {
 }
 
 impl<'a, T> ReserveFuture<'a, T> {
-    #[track_caller]
+    #[inline]
     pub(super) fn new(queue: &'a WorkQueue<T>) -> Self {
         Self { waiting: Waiting::new(queue, End::Tail) }
     }
@@ -169,6 +174,7 @@ impl<'a, T> ReserveFuture<'a, T> {
 impl<'a, T> Future for ReserveFuture<'a, T> {
     type Output = Result<Permit<'a, T>, Closed>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         // SAFETY: only `waiting` is there, and stays where it is.
         let mut waiting = unsafe { self.map_unchecked_mut(|this| &mut this.waiting) };

@@ -194,6 +194,7 @@ impl<T> WorkQueue<T> {
     ///
     /// Dropped before it is done, the future drops its item, once. To keep it, [`reserve_async`](Self::reserve_async) and
     /// then push.
+    #[inline]
     pub fn push_async(&self, item: T) -> PushFuture<'_, T> {
         PushFuture::new(self, item)
     }
@@ -272,6 +273,7 @@ impl<T> WorkQueue<T> {
     ///
     /// Dropped before it is done, the future has no effect. So a put that may be cancelled waits here, and pushes
     /// when it has the permit.
+    #[inline]
     pub fn reserve_async(&self) -> ReserveFuture<'_, T> {
         ReserveFuture::new(self)
     }
@@ -332,6 +334,7 @@ impl<T> WorkQueue<T> {
     ///
     /// The future takes an item out in the poll that returns it. Dropped before that it loses nothing, and if it had
     /// been woken for an item, another waiter is.
+    #[inline]
     pub fn pop_async(&self) -> PopFuture<'_, T> {
         PopFuture::new(self)
     }

@@ -24,7 +24,7 @@
 //! | `notify`   | nudges the first, unless one is nudged; grants all who watch | after each publication, if `call` |
 //! | `enter`    | a place in line; then the last look      | it spun in vain                                   |
 //! | `again`    | nudged → not, at its place; then the last look | nudged, and there was nothing for it        |
-//! | `leave`    | out of the line; if it was nudged, a last look for the others | it has what it wanted, or gives up |
+//! | `leave`    | out of the line; if it was nudged since its last look was in vain, a look for the others | it has what it wanted, or gives up |
 //! | `close`    | nudges all, at both ends                 | once                                              |
 //!
 //! # Edges
@@ -49,8 +49,9 @@ use super::{
 };
 use crate::sync::{
     atomic::{AtomicUsize, Ordering::Relaxed},
+    habit::Habit,
     park::drop_waker,
-    spin::{Gather, Spin},
+    spin::{Spin, Wait},
     time::{self, Instant},
 };
 use core::{
@@ -84,8 +85,8 @@ struct Side {
     /// Read by each operation at the other end, and written only when somebody comes to wait: a line of its own.
     call: CachePadded<AtomicUsize>,
     list: CachePadded<WaitList<Those, Role>>,
-    /// Of those who spin.
-    gather: CachePadded<Gather>,
+    /// Of those who spin before they enter the list.
+    habit: CachePadded<Habit>,
 }
 
 /// Of those in the line.
@@ -105,7 +106,7 @@ impl Side {
         Self {
             call: CachePadded::new(AtomicUsize::new(0)),
             list: CachePadded::new(WaitList::new(Those { watching: 0, nudged: 0 })),
-            gather: CachePadded::new(Gather::new()),
+            habit: CachePadded::new(Habit::new()),
         }
     }
 
@@ -231,7 +232,7 @@ impl<T> Work<T> {
                         break;
                     }
                 }
-                self.leave(end, waiter.get_ref(), Role::Watches);
+                self.leave(end, waiter.get_ref(), Role::Watches, false);
                 return;
             }
         }
@@ -259,7 +260,8 @@ impl<T> Work<T> {
         deadline: Option<Instant>,
         attempt: impl Fn(&Ring<T>, Care) -> Result<R, Refusal>,
     ) -> Result<R, InVain> {
-        let mut spin = Spin::yielding();
+        let habit = &self.side(end).habit;
+        let mut spin = habit.spin();
         while spin.once() {
             if self.ring.looks_ready(end) {
                 self.gather(end);
@@ -273,10 +275,14 @@ impl<T> Work<T> {
         let waiter = pin!(Waiter::new(Role::Waits));
         let waiter = waiter.as_ref();
         self.enter(end, waiter, Role::Waits, None);
+        let mut owes = false;
         let result = loop {
             let look = self.ring.look_again(end, false);
             if look != Look::Ready {
+                owes = false;
+                let wait = Wait::start();
                 let told = waiter.sleep(Spin::spent(), until(look, deadline), || {});
+                habit.slept(wait);
                 if told == Told::Nothing && time::passed(deadline) {
                     break Err(InVain::TooLate);
                 }
@@ -284,78 +290,100 @@ impl<T> Work<T> {
             match attempt(&self.ring, Care::Exact) {
                 Ok(got) => break Ok(got),
                 Err(Refusal::Closed) => break Err(InVain::Closed),
-                Err(_) => self.again(end, waiter.get_ref()),
+                Err(_) => owes |= self.again(end, waiter.get_ref()),
             }
         };
-        self.leave(end, waiter.get_ref(), Role::Waits);
+        self.leave(end, waiter.get_ref(), Role::Waits, owes);
         result
     }
 
     /// Lets more come before the first is taken, where that pays.
     fn gather(&self, end: End) {
         if self.ring.capacity() > 2 * AHEAD {
-            self.side(end).gather.pause(|| self.ring.looks_ready_ahead(end, AHEAD));
+            let more = || self.ring.looks_ready_ahead(end, AHEAD);
+            self.side(end).habit.gather(self.ring.capacity(), more);
         }
     }
 
-    /// The same for a task: one poll of a future that has its waiter.
+    /// The same for a task: one poll of a future that has this place.
+    #[inline]
     pub(crate) fn poll<R>(
         &self,
         end: End,
-        place: &mut Place<'_>,
+        place: Pin<&mut Place>,
         waker: &Waker,
         attempt: impl Fn(&Ring<T>, Care) -> Result<R, Refusal>,
     ) -> Poll<Result<R, InVain>> {
-        let mut spin = Spin::brief();
-        loop {
-            let care = if *place.queued { Care::Exact } else { Care::Glance };
-            match attempt(&self.ring, care) {
-                Ok(got) => {
-                    self.withdraw(end, place);
-                    return Poll::Ready(Ok(got));
-                }
-                Err(Refusal::Closed) => {
-                    self.withdraw(end, place);
-                    return Poll::Ready(Err(InVain::Closed));
-                }
-                Err(_) => {}
-            }
-            if !*place.queued {
-                let mut ready = false;
-                while !ready && spin.once() {
-                    ready = self.ring.looks_ready(end);
-                }
-                if ready {
-                    self.gather(end);
-                    continue;
-                }
-            }
-            if *place.queued {
-                self.rearm(end, place.waiter.get_ref(), waker);
-            } else {
-                let waker = Some(waker.clone());
-                *place.queued = true;
-                self.enter(end, place.waiter, Role::Waits, waker);
-            }
-            match self.ring.look_again(end, false) {
-                Look::Ready => {}
-                Look::Sleep => return Poll::Pending,
-                Look::Doze => {
-                    // Nobody may tell it: it asks to be polled again.
-                    waker.wake_by_ref();
-                    return Poll::Pending;
-                }
+        if place.is_none() {
+            if let Ok(got) = attempt(&self.ring, Care::Glance) {
+                return Poll::Ready(Ok(got));
             }
         }
+        self.poll_slow(end, place, waker, attempt)
+    }
+
+    #[cold]
+    fn poll_slow<R>(
+        &self,
+        end: End,
+        mut place: Pin<&mut Place>,
+        waker: &Waker,
+        attempt: impl Fn(&Ring<T>, Care) -> Result<R, Refusal>,
+    ) -> Poll<Result<R, InVain>> {
+        let mut look = Look::Ready;
+        if place.is_none() {
+            let mut spin = Spin::brief();
+            while spin.once() {
+                if self.ring.looks_ready(end) {
+                    self.gather(end);
+                    if let Ok(got) = attempt(&self.ring, Care::Glance) {
+                        return Poll::Ready(Ok(got));
+                    }
+                }
+            }
+            place.set(Some(Waiter::new(Role::Waits)));
+            if let Some(waiter) = place.as_ref().as_pin_ref() {
+                self.enter(end, waiter, Role::Waits, Some(waker.clone()));
+            }
+            look = self.ring.look_again(end, false);
+        }
+        let mut owes = false;
+        while look == Look::Ready {
+            let result = match attempt(&self.ring, Care::Exact) {
+                Ok(got) => Ok(got),
+                Err(Refusal::Closed) => Err(InVain::Closed),
+                Err(_) => {
+                    if let Some(waiter) = place.as_ref().as_pin_ref() {
+                        owes |= self.rearm(end, waiter.get_ref(), waker);
+                    }
+                    look = self.ring.look_again(end, false);
+                    continue;
+                }
+            };
+            self.withdraw_slow(end, place, owes);
+            return Poll::Ready(result);
+        }
+        if look == Look::Doze {
+            // Nobody may tell it: it asks to be polled again.
+            waker.wake_by_ref();
+        }
+        Poll::Pending
     }
 
     /// A future that is done, or dropped, leaves its line.
-    pub(crate) fn withdraw(&self, end: End, place: &mut Place<'_>) {
-        if core::mem::take(place.queued) {
-            self.leave(end, place.waiter.get_ref(), Role::Waits);
-            // SAFETY: it has left, and is the caller's own.
-            unsafe { place.waiter.reset(Role::Waits) };
+    #[inline]
+    pub(crate) fn withdraw(&self, end: End, place: Pin<&mut Place>) {
+        if place.is_some() {
+            self.withdraw_slow(end, place, false);
         }
+    }
+
+    #[cold]
+    fn withdraw_slow(&self, end: End, mut place: Pin<&mut Place>, owes: bool) {
+        if let Some(waiter) = place.as_ref().as_pin_ref() {
+            self.leave(end, waiter.get_ref(), Role::Waits, owes);
+        }
+        place.set(None);
     }
 
     /// Stands in line. Whoever does takes a last look before it sleeps.
@@ -369,34 +397,36 @@ impl<T> Work<T> {
         });
     }
 
-    /// Waits on, at the same place: it can be told again.
-    fn again(&self, end: End, waiter: &Waiter<Role>) {
-        drop_waker(self.not_nudged(end, waiter, None));
+    /// Waits on, at the same place: it can be told again. Whether it was told, and so owes the others a look:
+    /// what was published since was not told to anybody.
+    fn again(&self, end: End, waiter: &Waiter<Role>) -> bool {
+        self.not_nudged(end, waiter, None)
     }
 
-    fn rearm(&self, end: End, waiter: &Waiter<Role>, waker: &Waker) {
+    fn rearm(&self, end: End, waiter: &Waiter<Role>, waker: &Waker) -> bool {
         let list = &self.side(end).list;
         // SAFETY: the caller stands in this list.
         let same = list.with(|line, _| unsafe { line.will_wake(waiter, waker) });
-        if !same || waiter.told() != Told::Nothing {
-            drop_waker(self.not_nudged(end, waiter, Some(waker.clone())));
-        }
+        (!same || waiter.told() != Told::Nothing)
+            && self.not_nudged(end, waiter, Some(waker.clone()))
     }
 
-    /// The waker that it had.
-    fn not_nudged(&self, end: End, waiter: &Waiter<Role>, waker: Option<Waker>) -> Option<Waker> {
+    fn not_nudged(&self, end: End, waiter: &Waiter<Role>, waker: Option<Waker>) -> bool {
         let side = self.side(end);
-        side.list.with(|line, _| {
-            line.state.nudged -= usize::from(waiter.told() == Told::Look);
+        let (nudged, waker) = side.list.with(|line, _| {
+            let nudged = waiter.told() == Told::Look;
+            line.state.nudged -= usize::from(nudged);
             // SAFETY: the caller stands in this list.
             let (_, old) = unsafe { line.rearm(waiter, waker) };
             side.set_call(line);
-            old
-        })
+            (nudged, old)
+        });
+        drop_waker(waker);
+        nudged
     }
 
-    /// Out of the line. One that was told looks for the others, who were not.
-    fn leave(&self, end: End, waiter: &Waiter<Role>, role: Role) {
+    /// Out of the line. One that was told looks for the others, who were not; and one that `owes` them that.
+    fn leave(&self, end: End, waiter: &Waiter<Role>, role: Role, owes: bool) {
         let side = self.side(end);
         let (looks, waker) = side.list.with(|line, _| {
             let nudged = role == Role::Waits && waiter.told() == Told::Look;
@@ -407,7 +437,7 @@ impl<T> Work<T> {
                 line.state.nudged -= usize::from(nudged);
                 side.set_call(line);
             }
-            (nudged && !line.is_empty(), waker)
+            ((nudged || owes) && !line.is_empty(), waker)
         });
         drop_waker(waker);
         if looks && self.ring.look_again(end, false) != Look::Sleep {
@@ -421,8 +451,6 @@ fn until(look: Look, deadline: Option<Instant>) -> Option<Instant> {
     time::earlier(deadline, look == Look::Doze)
 }
 
-/// A future's place in a line.
-pub(crate) struct Place<'a> {
-    pub(crate) waiter: Pin<&'a Waiter<Role>>,
-    pub(crate) queued: &'a mut bool,
-}
+/// A future's place in a line: it has a waiter while it stands there. So one that need not wait is made and moved at no
+/// cost.
+pub(crate) type Place = Option<Waiter<Role>>;

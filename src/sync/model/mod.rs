@@ -4,6 +4,7 @@ pub(crate) mod asymmetric;
 pub(crate) mod atomic;
 pub mod audit;
 pub mod fault;
+pub(crate) mod habit;
 pub(crate) mod lock;
 pub(crate) mod pace;
 pub mod park;

@@ -15,10 +15,6 @@ impl Spin {
         Self
     }
 
-    pub(crate) const fn yielding() -> Self {
-        Self
-    }
-
     pub(crate) const fn spent() -> Self {
         Self
     }
@@ -47,17 +43,4 @@ impl Wait {
     pub(crate) fn elapsed(self) -> Duration {
         Duration::ZERO
     }
-}
-
-/// Nobody spins.
-#[derive(Debug)]
-pub(crate) struct Gather;
-
-impl Gather {
-    pub(crate) const fn new() -> Self {
-        Self
-    }
-
-    #[allow(clippy::unused_self, reason = "as in the real one")]
-    pub(crate) fn pause(&self, _: impl FnOnce() -> bool) {}
 }

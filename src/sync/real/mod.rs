@@ -2,6 +2,7 @@
 
 pub(crate) mod asymmetric;
 pub(crate) mod cell;
+pub(crate) mod habit;
 pub(crate) mod lock;
 pub(crate) mod pace;
 pub(crate) mod park;

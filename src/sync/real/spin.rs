@@ -10,9 +10,6 @@ const BRIEF: u32 = 7;
 /// A patient one: about five microseconds, what it costs to sleep and be woken.
 const PATIENT: u32 = 19;
 
-/// Yields of a yielding one: about two microseconds where nobody takes the core.
-const YIELDS: u32 = 8;
-
 /// 0 before it is known, then 1 for one core and 2 for more.
 static CORES: AtomicU8 = AtomicU8::new(0);
 
@@ -37,9 +34,9 @@ impl Spin {
         Self { round: 0, rounds: PATIENT, yields: 0 }
     }
 
-    /// While the other side may want this very core.
-    pub(crate) const fn yielding() -> Self {
-        Self { round: 0, rounds: BRIEF, yields: YIELDS }
+    /// While the other side may want this very core: gives it away so many times in the end.
+    pub(super) const fn yielding(yields: u32) -> Self {
+        Self { round: 0, rounds: BRIEF, yields }
     }
 
     /// Not any more.
@@ -71,39 +68,6 @@ impl Spin {
             std::thread::yield_now();
         }
         left
-    }
-}
-
-/// A pause to let more gather is so many spin hints: about half a microsecond.
-const GATHER: u32 = 32;
-/// How often one does without after a pause that was in vain.
-const REST: u8 = 15;
-
-/// Whether it pays, when the first thing has come that one waited for, to let more come before taking it. Where
-/// things come quickly it does: else each is taken as it comes, and its line goes to and fro for each.
-#[derive(Debug)]
-pub(crate) struct Gather {
-    rest: AtomicU8,
-}
-
-impl Gather {
-    pub(crate) const fn new() -> Self {
-        Self { rest: AtomicU8::new(0) }
-    }
-
-    /// Pauses if it has paid lately, or not been tried for a while; `more` says whether it pays now.
-    pub(crate) fn pause(&self, more: impl FnOnce() -> bool) {
-        let rest = self.rest.load(Relaxed);
-        if rest > 0 {
-            self.rest.store(rest - 1, Relaxed);
-            return;
-        }
-        for _ in 0..GATHER {
-            core::hint::spin_loop();
-        }
-        if !more() {
-            self.rest.store(REST, Relaxed);
-        }
     }
 }
 

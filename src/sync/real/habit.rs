@@ -1,0 +1,63 @@
+//! What those who wait at one end of a queue have learned of their waits.
+//!
+//! Heuristics: written by whoever has waited and read by who waits next, so that a mistake only costs time.
+
+use super::spin::{Spin, Wait};
+use core::{
+    hint,
+    sync::atomic::{AtomicBool, AtomicU8, Ordering::Relaxed},
+};
+use std::time::Duration;
+
+/// Who spun in vain gives its core away so often: about three microseconds where nobody takes it, …
+const BRIEF: u32 = 8;
+/// … and twenty-two, where waits are short.
+const PATIENT: u32 = 64;
+/// A sleep below this is short: most of it went by in waking up.
+const SHORT: Duration = Duration::from_micros(50);
+/// The longest pause to let more gather, in spin hints: about a microsecond.
+const GATHER: usize = 64;
+/// How often one does without after a pause that was in vain.
+const REST: u8 = 15;
+
+#[derive(Debug)]
+pub(crate) struct Habit {
+    /// The last sleep was short: the other side came back before one was awake. If both sides sleep for so short a
+    /// time, each wakes the other for every item; so it pays to stay awake for longer than that.
+    short: AtomicBool,
+    /// So many times no pause is made.
+    rest: AtomicU8,
+}
+
+impl Habit {
+    pub(crate) const fn new() -> Self {
+        Self { short: AtomicBool::new(true), rest: AtomicU8::new(0) }
+    }
+
+    /// How to spin before going to sleep.
+    pub(crate) fn spin(&self) -> Spin {
+        Spin::yielding(if self.short.load(Relaxed) { PATIENT } else { BRIEF })
+    }
+
+    /// That somebody has slept.
+    pub(crate) fn slept(&self, wait: Wait) {
+        self.short.store(wait.elapsed() < SHORT, Relaxed);
+    }
+
+    /// The first thing has come that one waited for: pauses, to let more come before it is taken, if that has paid lately or
+    /// has not been tried for a while. Where things come quickly it pays: else each is taken as it comes, and its
+    /// line goes to and fro for each. `most` is what there is room for, and `more` says whether it pays now.
+    pub(crate) fn gather(&self, most: usize, more: impl FnOnce() -> bool) {
+        let rest = self.rest.load(Relaxed);
+        if rest > 0 {
+            self.rest.store(rest - 1, Relaxed);
+            return;
+        }
+        for _ in 0..GATHER.min(most / 2) {
+            hint::spin_loop();
+        }
+        if !more() {
+            self.rest.store(REST, Relaxed);
+        }
+    }
+}
