@@ -266,12 +266,16 @@ impl<T> Work<T> {
             if self.ring.looks_ready(end) {
                 self.gather(end);
                 match attempt(&self.ring, Care::Glance) {
-                    Ok(got) => return Ok(got),
+                    Ok(got) => {
+                        habit.spun(&spin);
+                        return Ok(got);
+                    }
                     Err(Refusal::Closed) => return Err(InVain::Closed),
                     Err(_) => {}
                 }
             }
         }
+        habit.spun(&spin);
         let waiter = pin!(Waiter::new(Role::Waits));
         let waiter = waiter.as_ref();
         self.enter(end, waiter, Role::Waits, None);

@@ -15,6 +15,8 @@ impl Habit {
         Spin::spent()
     }
 
+    pub(crate) fn spun(&self, _: &Spin) {}
+
     pub(crate) fn slept(&self, _: Wait) {}
 
     pub(crate) fn gather(&self, _: usize, _: impl FnOnce() -> bool) {}

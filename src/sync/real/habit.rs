@@ -13,6 +13,10 @@ use std::time::Duration;
 const BRIEF: u32 = 8;
 /// … and twenty-two, where waits are short.
 const PATIENT: u32 = 64;
+/// After so many spins in vain, one gives its core away at once …
+const VAIN: u8 = 4;
+/// … so many times, and then spins again.
+const SPARED: u8 = 16;
 /// A sleep below this is short: most of it went by in waking up.
 const SHORT: Duration = Duration::from_micros(50);
 /// The longest pause to let more gather, in spin hints: about a microsecond.
@@ -25,18 +29,34 @@ pub(crate) struct Habit {
     /// The last sleep was short: the other side came back before one was awake. If both sides sleep for so short a
     /// time, each wakes the other for every item; so it pays to stay awake for longer than that.
     short: AtomicBool,
+    /// So many spins in a row were in vain: the other side wants the very cores that we spin on.
+    vain: AtomicU8,
     /// So many times no pause is made.
     rest: AtomicU8,
 }
 
 impl Habit {
     pub(crate) const fn new() -> Self {
-        Self { short: AtomicBool::new(true), rest: AtomicU8::new(0) }
+        Self { short: AtomicBool::new(true), vain: AtomicU8::new(0), rest: AtomicU8::new(0) }
     }
 
     /// How to spin before going to sleep.
     pub(crate) fn spin(&self) -> Spin {
-        Spin::yielding(if self.short.load(Relaxed) { PATIENT } else { BRIEF })
+        let yields = if self.short.load(Relaxed) { PATIENT } else { BRIEF };
+        let vain = self.vain.load(Relaxed);
+        if vain < VAIN {
+            return Spin::yielding(yields);
+        }
+        self.vain.store(if vain < VAIN + SPARED { vain + 1 } else { VAIN - 1 }, Relaxed);
+        Spin::only_yielding(yields)
+    }
+
+    /// That such a spin has ended.
+    pub(crate) fn spun(&self, spin: &Spin) {
+        if let Some(in_vain) = spin.was_in_vain() {
+            let vain = self.vain.load(Relaxed);
+            self.vain.store(if in_vain { vain + 1 } else { 0 }, Relaxed);
+        }
     }
 
     /// That somebody has slept.

@@ -39,6 +39,16 @@ impl Spin {
         Self { round: 0, rounds: BRIEF, yields }
     }
 
+    /// Does nothing else.
+    pub(super) const fn only_yielding(yields: u32) -> Self {
+        Self { round: 0, rounds: 0, yields }
+    }
+
+    /// Whether it came to its end, or to where it gives its core away; if it spun at all.
+    pub(super) fn was_in_vain(&self) -> Option<bool> {
+        (self.rounds > 0).then_some(self.round == self.rounds)
+    }
+
     /// Not any more.
     pub(crate) const fn spent() -> Self {
         Self { round: 0, rounds: 0, yields: 0 }
