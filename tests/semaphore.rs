@@ -175,6 +175,33 @@ fn strict_is_in_order() {
 }
 
 #[test]
+fn one_that_wants_none_has_its_turn_with_nothing_free() {
+    struct Woken(AtomicUsize);
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, SeqCst);
+        }
+    }
+    for fairness in BOTH {
+        let semaphore = semaphore(2, fairness);
+        let _kept = semaphore.try_acquire().expect("free");
+        let owed = semaphore.try_acquire().expect("free");
+        let mut one = Box::pin(semaphore.acquire_async());
+        assert!(poll(one.as_mut(), Waker::noop()).is_pending());
+        // Newcomers wait until it is paid, also one that wants none.
+        assert_eq!(semaphore.remove_permits(1), 1);
+        let mut none = pin!(semaphore.acquire_many_async(0));
+        let woken = Arc::new(Woken(AtomicUsize::new(0)));
+        let waker = Waker::from(Arc::clone(&woken));
+        assert!(poll(none.as_mut(), &waker).is_pending());
+        drop(owed);
+        drop(one);
+        assert_eq!(woken.0.load(SeqCst), 1, "{fairness:?}");
+        assert!(poll(none, &waker).is_ready(), "{fairness:?}");
+    }
+}
+
+#[test]
 fn deadlines_are_not_undercut() {
     for fairness in BOTH {
         let semaphore = semaphore(1, fairness);
