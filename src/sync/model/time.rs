@@ -12,7 +12,8 @@ const NEXT: Duration = Duration::from_nanos(1);
 
 /// Asked in a park.
 pub(super) fn has_passed(deadline: Instant) -> bool {
-    deadline <= *PAST + NEXT
+    // Exactly these two: what a model takes from the clock may lie before them, and passes by the fault alone.
+    [*PAST, *PAST + NEXT].contains(&deadline)
 }
 
 pub(crate) fn earlier(deadline: Option<Instant>, _short: bool) -> Option<Instant> {
