@@ -58,10 +58,10 @@ both! { "mutex_timed";
         assert_eq!(settled(&m), 2 + u32::from(got));
     }
 
-    pair, "two that have no time, one behind the other, leave nothing behind", Some(2), |by_store| {
+    pair, "two that give up in their sleep, one behind the other, leave nothing behind", Some(1), |by_store| {
         let m = one(by_store);
         let held = m.lock();
-        let pair = [(); 2].map(|()| spawn(&m, |m| add_within(m, NO_TIME)));
+        let pair = [(); 2].map(|()| spawn(&m, |m| add_within(m, ONE_SLEEP)));
         drop(held);
         let got: u32 = pair.map(|timed| u32::from(timed.join().unwrap())).iter().sum();
         assert_eq!(settled(&m), got);
@@ -82,7 +82,7 @@ both! { "mutex_timed";
         let m = one(by_store);
         let value = m.lock();
         let other = spawn(&m, |m| {
-            let first = add_within(m, NO_TIME);
+            let first = add_within(m, ONE_SLEEP);
             first || m.try_lock().map(|mut value| *value += 1).is_some()
         });
         MutexGuard::unlock_fair(value);
