@@ -9,6 +9,7 @@ use std::{
     alloc::{GlobalAlloc, Layout, System},
     cell::Cell,
     future::Future,
+    panic::{RefUnwindSafe, UnwindSafe},
     pin::pin,
     sync::{
         Arc, Barrier, Mutex,
@@ -22,13 +23,19 @@ use std::{
 const BOTH: [Fairness; 2] = [Fairness::Bounded, Fairness::Strict];
 const A_WHILE: Duration = Duration::from_millis(20);
 
-assert_impl_all!(Semaphore: Send, Sync, std::panic::UnwindSafe, std::panic::RefUnwindSafe);
-assert_impl_all!(Permit<'static>: Send, Sync, Unpin);
-assert_impl_all!(OwnedPermit: Send, Sync, Unpin);
-assert_impl_all!(Acquire<'static>: Send, Sync);
-assert_impl_all!(AcquireOwned: Send, Sync);
-assert_not_impl_any!(Acquire<'static>: Unpin);
-assert_impl_all!(PollSemaphore: Send, Sync, Unpin);
+macro_rules! semaphore_of {
+    ($($policy:ty),*) => { $(
+        assert_impl_all!(Semaphore<$policy>: Send, Sync, UnwindSafe, RefUnwindSafe);
+        assert_impl_all!(Permit<'static, $policy>: Send, Sync, Unpin, UnwindSafe, RefUnwindSafe);
+        assert_impl_all!(OwnedPermit<$policy>: Send, Sync, Unpin, UnwindSafe, RefUnwindSafe);
+        assert_impl_all!(Acquire<'static, $policy>: Send, Sync, UnwindSafe, RefUnwindSafe);
+        assert_impl_all!(AcquireOwned<$policy>: Send, Sync, UnwindSafe, RefUnwindSafe);
+        assert_not_impl_any!(Acquire<'static, $policy>: Unpin);
+        assert_not_impl_any!(AcquireOwned<$policy>: Unpin);
+        assert_impl_all!(PollSemaphore<$policy>: Send, Sync, Unpin, UnwindSafe, RefUnwindSafe);
+    )* };
+}
+semaphore_of!(Plain, Observed);
 
 /// Counts what the current thread allocates.
 struct Counting;
