@@ -69,13 +69,17 @@ both! { "mutex";
         assert_eq!(settled(&m), 3);
     }
 
-    held_three, "a head and two in the queue behind it all get the lock", Some(0), |by_store| {
+    held_three, "two in the queue behind a head get the lock, although one comes again who has had it", Some(0), |by_store| {
         let m = one(by_store);
         let held = m.lock();
-        let others = [spawn(&m, add), spawn(&m, add), spawn(&m, add)];
-        // So that all three sleep in the first execution already, which takes no preemption.
+        // The head is the holder, which gets what it has: a thread less, and both others queue.
+        inside(&m).enter();
+        let others = [spawn(&m, add), spawn(&m, add)];
+        // So that both sleep in the first execution already, which takes no preemption.
         loom::thread::yield_now();
+        inside(&m).leave();
         drop(held);
+        add(&m);
         for other in others {
             other.join().unwrap();
         }

@@ -34,10 +34,10 @@ both! { "mutex_timed";
         assert_eq!(settled(&m), 1 + u32::from(got));
     }
 
-    passes_the_wake_on, "a head that gives up passes the wake-up on to who waits behind it", Some(2), |by_store| {
+    passes_the_wake_on, "a head that gives up in its sleep leaves the wake-up to who waits behind it, and the other way round", Some(2), |by_store| {
         let m = one(by_store);
         let held = m.lock();
-        let timed = spawn(&m, |m| add_within(m, NO_TIME));
+        let timed = spawn(&m, |m| add_within(m, ONE_SLEEP));
         let behind = spawn(&m, add);
         drop(held);
         let got = timed.join().unwrap();
@@ -45,14 +45,18 @@ both! { "mutex_timed";
         assert_eq!(settled(&m), 1 + u32::from(got));
     }
 
-    behind, "who gives up in the queue leaves those before and behind it as they were", Some(1), |by_store| {
+    behind, "who gives up in the queue leaves those before and behind it as they were", Some(0), |by_store| {
         let m = one(by_store);
-        let guard = m.lock();
-        let head = spawn(&m, add);
-        let timed = spawn(&m, |m| add_within(m, NO_TIME));
+        let held = m.lock();
+        // So that all three queue.
+        inside(&m).enter();
+        let first = spawn(&m, add);
+        let timed = spawn(&m, |m| add_within(m, ONE_SLEEP));
         let last = spawn(&m, add);
-        drop(guard);
-        head.join().unwrap();
+        loom::thread::yield_now();
+        inside(&m).leave();
+        drop(held);
+        first.join().unwrap();
         let got = timed.join().unwrap();
         last.join().unwrap();
         assert_eq!(settled(&m), 2 + u32::from(got));
@@ -70,7 +74,7 @@ both! { "mutex_timed";
     fair, "a fair release to who gives up leaves the lock to whoever comes, by whatever way", Some(2), |by_store| {
         let m = one(by_store);
         let value = m.lock();
-        let timed = spawn(&m, |m| add_within(m, NO_TIME));
+        let timed = spawn(&m, |m| add_within(m, ONE_SLEEP));
         let newcomer = spawn(&m, add);
         MutexGuard::unlock_fair(value);
         let got = timed.join().unwrap();
