@@ -2,7 +2,7 @@
 //! certain as soon as the waiter sleeps, and a longer one where a fault says so.
 
 use crate::{
-    harness::{Model, spawn},
+    harness::{Model, spawn, variant},
     mutex::{add, both, one, settled},
 };
 use lockline_loom::{__private::inside, Mutex, MutexGuard};
@@ -50,15 +50,18 @@ both! { "mutex_timed";
         let held = m.lock();
         // So that all three queue.
         inside(&m).enter();
+        let at_the_end = variant(2) == 1;
         let first = spawn(&m, add);
+        let before = at_the_end.then(|| spawn(&m, add));
         let timed = spawn(&m, |m| add_within(m, ONE_SLEEP));
-        let last = spawn(&m, add);
+        let behind = (!at_the_end).then(|| spawn(&m, add));
         loom::thread::yield_now();
         inside(&m).leave();
         drop(held);
-        first.join().unwrap();
+        for other in [Some(first), before, behind].into_iter().flatten() {
+            other.join().unwrap();
+        }
         let got = timed.join().unwrap();
-        last.join().unwrap();
         assert_eq!(settled(&m), 2 + u32::from(got));
     }
 
