@@ -147,6 +147,17 @@ both! { "mutex";
         settled(&m);
     }
 
+    starving, "nor may anybody pass a waiter that was passed for long, and closed the lock before it slept", Some(4), |by_store| {
+        let m = one(by_store);
+        let mut value = m.lock();
+        let waiter = spawn(&m, |m| *m.lock() = 2);
+        *value = u32::from(inside(&m).is_due());
+        drop(value);
+        no_passing(&m);
+        waiter.join().unwrap();
+        assert_eq!(settled(&m), 2);
+    }
+
     sent, "a guard unlocks on another thread, which sees what was done on the first", Some(3), |by_store| {
         release_by_store(by_store);
         let m: &'static Mutex<u32, SendGuards> = Box::leak(Box::new(Mutex::with_policy(0)));
