@@ -21,6 +21,10 @@ pub(crate) struct Wanting {
     stage: Stage,
 }
 
+// What could panic, a waker that is cloned, does so with nothing half done; and `cancel` sees to the rest.
+impl core::panic::UnwindSafe for Wanting {}
+impl core::panic::RefUnwindSafe for Wanting {}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
     New,
