@@ -97,11 +97,11 @@ impl Pace {
 /// A clock's face with 256 units.
 #[expect(clippy::cast_possible_truncation, reason = "a face")]
 fn now() -> u8 {
+    static START: OnceLock<Instant> = OnceLock::new();
     #[cfg(lockline_hooks)]
     if STANDS.load(Relaxed) {
         return 0;
     }
-    static START: OnceLock<Instant> = OnceLock::new();
     (START.get_or_init(Instant::now).elapsed().as_nanos() >> UNIT) as u8
 }
 
