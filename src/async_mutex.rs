@@ -244,6 +244,7 @@ macro_rules! guard_and_future {
         }
 
         impl<$($lifetime,)? T: ?Sized, P: Policy> $future {
+            #[inline]
             fn parts(self: Pin<&mut Self>) -> (&$mutex, Pin<&mut Wanting>) {
                 // SAFETY: nothing is moved out.
                 let this = unsafe { self.get_unchecked_mut() };
