@@ -11,6 +11,7 @@ use crate::{
 use core::{
     fmt,
     future::Future,
+    marker::PhantomData,
     mem::ManuallyDrop,
     ops::{Deref, DerefMut},
     pin::Pin,
@@ -63,6 +64,10 @@ pub struct AsyncMutex<T: ?Sized, P: Policy = Plain> {
 unsafe impl<T: ?Sized + Send, P: Policy> Send for AsyncMutex<T, P> {}
 // SAFETY: as above; sharing it moves accesses, and so the value, between threads.
 unsafe impl<T: ?Sized + Send, P: Policy> Sync for AsyncMutex<T, P> {}
+
+// As for `Mutex`: a section within what unwinds is the lock's own affair, and guards are as `&mut T`.
+impl<T: ?Sized, P: Policy> core::panic::UnwindSafe for AsyncMutex<T, P> {}
+impl<T: ?Sized, P: Policy> core::panic::RefUnwindSafe for AsyncMutex<T, P> {}
 
 impl<T> AsyncMutex<T> {
     const_new! {
@@ -165,6 +170,7 @@ pub struct AsyncMutexGuard<'a, T: ?Sized, P: Policy = Plain> {
     mutex: &'a AsyncMutex<T, P>,
     /// The access to the value, which loom watches; it ends before the lock is released.
     value: ManuallyDrop<MutPtr<T>>,
+    marker: PhantomData<&'a mut T>,
 }
 
 /// As [`AsyncMutexGuard`], with a share in the mutex.
@@ -174,6 +180,8 @@ pub struct OwnedAsyncMutexGuard<T: ?Sized, P: Policy = Plain> {
     /// Dropped after the release, which is its last touch of the lock.
     mutex: Arc<AsyncMutex<T, P>>,
     value: ManuallyDrop<MutPtr<T>>,
+    /// Not `UnwindSafe`, as a `&mut` is not.
+    marker: PhantomData<&'static mut ()>,
 }
 
 /// Waits for an [`AsyncMutex`]. Made by [`AsyncMutex::lock`].
@@ -201,7 +209,7 @@ macro_rules! guard_and_future {
             /// The permit was acquired just now.
             fn new(mutex: $mutex) -> Self {
                 let value = ManuallyDrop::new(mutex.value.get_mut());
-                Self { mutex, value }
+                Self { mutex, value, marker: PhantomData }
             }
         }
 
@@ -236,6 +244,7 @@ macro_rules! guard_and_future {
         }
 
         impl<$($lifetime,)? T: ?Sized, P: Policy> $future {
+            #[inline]
             fn parts(self: Pin<&mut Self>) -> (&$mutex, Pin<&mut Wanting>) {
                 // SAFETY: nothing is moved out.
                 let this = unsafe { self.get_unchecked_mut() };

@@ -220,6 +220,23 @@ struct Section<'a> {
     panicking: bool,
 }
 
+impl Section<'_> {
+    /// `f`, during which the section may end by a panic: that is before the release, which is up to the caller of
+    /// this. Otherwise it comes back in `kept`.
+    fn around<T: ?Sized, U: ?Sized>(
+        self,
+        f: impl FnOnce(&mut T) -> Option<&mut U>,
+        kept: &mut Option<Self>,
+    ) -> impl FnOnce(&mut T) -> Option<&mut U> {
+        move |value| {
+            let section = self;
+            let found = f(value);
+            *kept = Some(section);
+            found
+        }
+    }
+}
+
 impl Drop for Section<'_> {
     #[inline]
     fn drop(&mut self) {
@@ -265,13 +282,7 @@ impl<'a, T: ?Sized, P: Policy> MutexGuard<'a, T, P> {
     ) -> Result<MappedMutexGuard<'a, U, P>, Self> {
         let Self { section, inner } = this;
         let mut kept = None;
-        let mapped = mutex::MutexGuard::try_map(inner, |value| {
-            // Ends here if `f` panics, which is before the release.
-            let section = section;
-            let found = f(value);
-            kept = Some(section);
-            found
-        });
+        let mapped = mutex::MutexGuard::try_map(inner, section.around(f, &mut kept));
         let Some(section) = kept else { unreachable!("the closure has run") };
         match mapped {
             Ok(inner) => Ok(MappedMutexGuard { section, inner }),
@@ -377,13 +388,7 @@ impl<'a, U: ?Sized, P: Policy> MappedMutexGuard<'a, U, P> {
     ) -> Result<MappedMutexGuard<'a, V, P>, Self> {
         let Self { section, inner } = this;
         let mut kept = None;
-        let mapped = mutex::MappedMutexGuard::try_map(inner, |part| {
-            // Ends here if `f` panics, which is before the release.
-            let section = section;
-            let found = f(part);
-            kept = Some(section);
-            found
-        });
+        let mapped = mutex::MappedMutexGuard::try_map(inner, section.around(f, &mut kept));
         let Some(section) = kept else { unreachable!("the closure has run") };
         match mapped {
             Ok(inner) => Ok(MappedMutexGuard { section, inner }),

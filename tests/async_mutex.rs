@@ -6,8 +6,9 @@ use lockline::{
 };
 use static_assertions::{assert_eq_size, assert_impl_all, assert_not_impl_any};
 use std::{
-    cell::Cell,
+    cell::{Cell, UnsafeCell},
     future::Future,
+    panic::{RefUnwindSafe, UnwindSafe},
     pin::{Pin, pin},
     rc::Rc,
     sync::Arc,
@@ -27,6 +28,18 @@ assert_impl_all!(OwnedAsyncMutexGuard<u8, Observed>: Send, Sync);
 assert_impl_all!(Locking<'static, u8, Observed>: Send);
 assert_impl_all!(LockingOwned<u8, Observed>: Send);
 assert_not_impl_any!(Locking<'static, u8, Observed>: Unpin);
+
+// As `Mutex` and its guards: what a panic left half done is seen through a guard, and by who locks.
+assert_impl_all!(AsyncMutex<UnsafeCell<u8>>: UnwindSafe, RefUnwindSafe);
+assert_impl_all!(AsyncMutex<&mut u8, Observed>: UnwindSafe, RefUnwindSafe);
+assert_not_impl_any!(AsyncMutexGuard<'static, u8, Observed>: UnwindSafe);
+assert_impl_all!(AsyncMutexGuard<'static, u8, Observed>: RefUnwindSafe, Unpin);
+assert_not_impl_any!(AsyncMutexGuard<'static, UnsafeCell<u8>>: UnwindSafe, RefUnwindSafe);
+assert_not_impl_any!(OwnedAsyncMutexGuard<u8, Observed>: UnwindSafe);
+assert_impl_all!(OwnedAsyncMutexGuard<u8, Observed>: RefUnwindSafe, Unpin);
+assert_not_impl_any!(OwnedAsyncMutexGuard<UnsafeCell<u8>>: UnwindSafe, RefUnwindSafe);
+assert_impl_all!(Locking<'static, u8, Observed>: UnwindSafe, RefUnwindSafe);
+assert_impl_all!(LockingOwned<u8, Observed>: UnwindSafe, RefUnwindSafe);
 
 // The plain one pays for no counts: they are what the observed one has more, five numbers.
 assert_eq_size!((AsyncMutex<u64>, [u64; 5]), AsyncMutex<u64, Observed>);

@@ -9,12 +9,14 @@ use std::{
     alloc::{GlobalAlloc, Layout, System},
     cell::Cell,
     future::Future,
+    panic::{RefUnwindSafe, UnwindSafe},
     pin::pin,
+    ptr,
     sync::{
         Arc, Barrier, Mutex,
         atomic::{AtomicUsize, Ordering::SeqCst},
     },
-    task::{Context, Poll, Wake, Waker},
+    task::{Context, Poll, RawWaker, RawWakerVTable, Wake, Waker},
     thread,
     time::{Duration, Instant},
 };
@@ -22,13 +24,19 @@ use std::{
 const BOTH: [Fairness; 2] = [Fairness::Bounded, Fairness::Strict];
 const A_WHILE: Duration = Duration::from_millis(20);
 
-assert_impl_all!(Semaphore: Send, Sync, std::panic::UnwindSafe, std::panic::RefUnwindSafe);
-assert_impl_all!(Permit<'static>: Send, Sync, Unpin);
-assert_impl_all!(OwnedPermit: Send, Sync, Unpin);
-assert_impl_all!(Acquire<'static>: Send, Sync);
-assert_impl_all!(AcquireOwned: Send, Sync);
-assert_not_impl_any!(Acquire<'static>: Unpin);
-assert_impl_all!(PollSemaphore: Send, Sync, Unpin);
+macro_rules! semaphore_of {
+    ($($policy:ty),*) => { $(
+        assert_impl_all!(Semaphore<$policy>: Send, Sync, UnwindSafe, RefUnwindSafe);
+        assert_impl_all!(Permit<'static, $policy>: Send, Sync, Unpin, UnwindSafe, RefUnwindSafe);
+        assert_impl_all!(OwnedPermit<$policy>: Send, Sync, Unpin, UnwindSafe, RefUnwindSafe);
+        assert_impl_all!(Acquire<'static, $policy>: Send, Sync, UnwindSafe, RefUnwindSafe);
+        assert_impl_all!(AcquireOwned<$policy>: Send, Sync, UnwindSafe, RefUnwindSafe);
+        assert_not_impl_any!(Acquire<'static, $policy>: Unpin);
+        assert_not_impl_any!(AcquireOwned<$policy>: Unpin);
+        assert_impl_all!(PollSemaphore<$policy>: Send, Sync, Unpin, UnwindSafe, RefUnwindSafe);
+    )* };
+}
+semaphore_of!(Plain, Observed);
 
 /// Counts what the current thread allocates.
 struct Counting;
@@ -175,6 +183,33 @@ fn strict_is_in_order() {
 }
 
 #[test]
+fn one_that_wants_none_has_its_turn_with_nothing_free() {
+    struct Woken(AtomicUsize);
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, SeqCst);
+        }
+    }
+    for fairness in BOTH {
+        let semaphore = semaphore(2, fairness);
+        let _kept = semaphore.try_acquire().expect("free");
+        let owed = semaphore.try_acquire().expect("free");
+        let mut one = Box::pin(semaphore.acquire_async());
+        assert!(poll(one.as_mut(), Waker::noop()).is_pending());
+        // Newcomers wait until it is paid, also one that wants none.
+        assert_eq!(semaphore.remove_permits(1), 1);
+        let mut none = pin!(semaphore.acquire_many_async(0));
+        let woken = Arc::new(Woken(AtomicUsize::new(0)));
+        let waker = Waker::from(Arc::clone(&woken));
+        assert!(poll(none.as_mut(), &waker).is_pending());
+        drop(owed);
+        drop(one);
+        assert_eq!(woken.0.load(SeqCst), 1, "{fairness:?}");
+        assert!(poll(none, &waker).is_ready(), "{fairness:?}");
+    }
+}
+
+#[test]
 fn deadlines_are_not_undercut() {
     for fairness in BOTH {
         let semaphore = semaphore(1, fairness);
@@ -287,6 +322,39 @@ fn twenty_are_woken_though_one_panics() {
         assert!(permits.iter().all(Poll::is_ready));
         assert_eq!(semaphore.in_use(), 20);
     }
+}
+
+/// A waker is the user's code: had the semaphore locked anything meanwhile, this would never end.
+#[test]
+fn a_waker_may_use_the_semaphore_as_it_is_cloned_woken_and_dropped() {
+    static SEMAPHORE: Semaphore = Semaphore::new(1);
+    static COUNTS: [AtomicUsize; 3] = [const { AtomicUsize::new(0) }; 3];
+    static VTABLE: RawWakerVTable = RawWakerVTable::new(
+        |_| {
+            count(0);
+            RawWaker::new(ptr::null(), &VTABLE)
+        },
+        |_| count(1),
+        |_| count(1),
+        |_| count(2),
+    );
+    fn count(what: usize) {
+        assert!(SEMAPHORE.waiting() <= 1);
+        drop(SEMAPHORE.try_acquire());
+        COUNTS[what].fetch_add(1, SeqCst);
+    }
+    // SAFETY: the functions keep the contract, as they have no data.
+    let waker = || unsafe { Waker::from_raw(RawWaker::new(ptr::null(), &VTABLE)) };
+    let held = SEMAPHORE.acquire().unwrap();
+    let mut future = pin!(SEMAPHORE.acquire_async());
+    assert!(poll(future.as_mut(), &waker()).is_pending());
+    // Another in its place.
+    assert!(poll(future.as_mut(), Waker::noop()).is_pending());
+    assert!(poll(future.as_mut(), &waker()).is_pending());
+    drop(held);
+    assert!(poll(future, Waker::noop()).is_ready());
+    // Two of ours, each cloned once; the first of the clones was dropped, the other woken.
+    assert_eq!(COUNTS.each_ref().map(|n| n.load(SeqCst)), [2, 1, 3]);
 }
 
 #[test]

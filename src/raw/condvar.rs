@@ -44,6 +44,7 @@
 //! `tests/loom/tests/models/condvar.rs`.
 
 use crate::sync::{
+    asymmetric,
     atomic::{AtomicU8, Ordering::Relaxed},
     const_new,
     park::{self, Parked},
@@ -70,6 +71,7 @@ impl RawCondvar {
     ///
     /// `release` runs exactly once. It neither panics nor waits, and nothing else here panics.
     pub(crate) fn wait(&self, release: impl FnOnce(), deadline: Option<Instant>) -> bool {
+        asymmetric::about_to_release();
         let parked = park::park_releasing(
             &self.waiting,
             || {

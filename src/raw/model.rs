@@ -2,7 +2,7 @@
 //! the bytes of a mutex say.
 
 use super::{
-    mutex::{ASLEEP, AWAKE, FREE, HELD, ONE_COMING, RESERVED, RawMutex},
+    mutex::{ASLEEP, AWAKE, CLOSED, FREE, FRONT, HEAD, HELD, ONE_COMING, RESERVED, RawMutex},
     registry::{PLACES, Registry},
     rows::Rows,
     wait_list::{Line, Told, Turn, WaitList, Waiter},
@@ -91,6 +91,13 @@ impl Inside<'_> {
     /// How many sleep behind who is next.
     pub fn queued(&self) -> usize {
         park::sleepers(&self.0.waiters)
+    }
+
+    /// Whether the lock is closed for one that sleeps: only the next release changes that.
+    pub fn is_due(&self) -> bool {
+        // As in `is_awaited`.
+        let waiters = self.0.waiters.fetch_or(0, Relaxed);
+        waiters & (CLOSED | FRONT | HEAD) == CLOSED | FRONT
     }
 
     /// Whether the lock is kept for a waiter.

@@ -157,18 +157,6 @@ impl<D: Copy> Waiter<D> {
         self.entry(|entry| unsafe { (*entry).data })
     }
 
-    /// Makes it ready to stand in a list, for `data`.
-    ///
-    /// # Safety
-    ///
-    /// As for [`data`](Self::data).
-    pub(crate) unsafe fn reset(&self, data: D) {
-        // Relaxed: nobody else knows of the node; a swap, as the granter's is one.
-        self.state.swap(AWAKE, Relaxed);
-        // SAFETY: as in `data`.
-        self.entry(|entry| unsafe { (*entry).data = data });
-    }
-
     /// Blocks the thread until it is told something, or the deadline passes. Spins first, and calls `parks` if that
     /// was in vain.
     ///

@@ -34,10 +34,12 @@ pub struct AcquireOwned<P: Policy = Plain> {
 macro_rules! acquire {
     ($future:ty, $($lifetime:lifetime)?, $semaphore:ty, $permit:ty, $share:expr) => {
         impl<$($lifetime,)? P: Policy> $future {
+            #[inline]
             pub(super) fn new(semaphore: $semaphore, wanted: usize) -> Self {
                 Self { semaphore, wanting: Wanting::new(wanted) }
             }
 
+            #[inline]
             fn parts(self: Pin<&mut Self>) -> (&$semaphore, Pin<&mut Wanting>) {
                 // SAFETY: nothing is moved out.
                 let this = unsafe { self.get_unchecked_mut() };

@@ -16,7 +16,7 @@ use crate::sync::{
 /// With so many nobody is woken on top, but for a head that sleeps, and one such at a time: so five is the most.
 const MANY_COMING: u8 = 4 * ONE_COMING;
 /// A head that tried so often in vain has its turn, whatever the clock says: its face is small, and may show the same
-/// each time.
+/// each time. (Of this `tests/hooks/tests/turns.rs` makes certain: no model tries so often.)
 const OFTEN: u32 = 8;
 
 /// Where a waiter is.

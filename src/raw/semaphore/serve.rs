@@ -78,7 +78,8 @@ impl RawSemaphore {
                 left = left.saturating_sub(request.wanted);
                 return Turn::Skip;
             }
-            if left == 0 {
+            // One that wants none has its turn with nothing free.
+            if left == 0 && (request.wanted != 0 || !is_first) {
                 return Turn::Stop;
             }
             if request.wanted > left {

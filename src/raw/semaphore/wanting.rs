@@ -14,89 +14,130 @@ use core::{
 };
 
 /// A task's wait. Whoever has it [cancels](Self::cancel) it before it is dropped.
+///
+/// It has a waiter while it stands in line: one that need not wait is made and moved at no cost.
 #[derive(Debug)]
 pub(crate) struct Wanting {
-    waiter: Waiter<Request>,
-    request: Request,
-    stage: Stage,
+    wanted: usize,
+    over: bool,
+    queued: Option<Queued>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
-    New,
-    Queued,
-    Over,
+// What could panic, a waker that is cloned, does so with nothing half done; and `cancel` sees to the rest.
+impl core::panic::UnwindSafe for Wanting {}
+impl core::panic::RefUnwindSafe for Wanting {}
+
+#[derive(Debug)]
+struct Queued {
+    waiter: Waiter<Request>,
+    request: Request,
+}
+
+impl Queued {
+    fn parts(self: Pin<&Self>) -> (Pin<&Waiter<Request>>, Request) {
+        let this = self.get_ref();
+        // SAFETY: the waiter is pinned with `this`.
+        (unsafe { Pin::new_unchecked(&this.waiter) }, this.request)
+    }
 }
 
 impl Wanting {
-    pub(crate) fn new(wanted: usize) -> Self {
-        let request = Request::idle(wanted);
-        Self { waiter: Waiter::new(request), request, stage: Stage::New }
+    #[inline]
+    pub(crate) const fn new(wanted: usize) -> Self {
+        Self { wanted, over: false, queued: None }
     }
 
+    #[inline]
     pub(crate) fn wanted(&self) -> usize {
-        self.request.wanted
+        self.wanted
     }
 
-    fn parts(self: Pin<&mut Self>) -> (Pin<&Waiter<Request>>, &mut Request, &mut Stage) {
+    #[inline]
+    fn parts(self: Pin<&mut Self>) -> (usize, &mut bool, Pin<&mut Option<Queued>>) {
         // SAFETY: nothing is moved out.
         let this = unsafe { self.get_unchecked_mut() };
         // SAFETY: the waiter is pinned with `this`.
-        (unsafe { Pin::new_unchecked(&this.waiter) }, &mut this.request, &mut this.stage)
+        (this.wanted, &mut this.over, unsafe { Pin::new_unchecked(&mut this.queued) })
     }
 
     /// Always with the same semaphore.
+    #[inline]
     pub(crate) fn poll(
         self: Pin<&mut Self>,
         semaphore: &RawSemaphore,
         observer: &impl Observer,
         context: &Context<'_>,
     ) -> Poll<Result<(), Refused>> {
-        let (waiter, request, stage) = self.parts();
-        let told = waiter.told();
-        let over = match *stage {
-            Stage::Over => panic!("polled after it was ready"),
-            Stage::New if semaphore.try_take(request.wanted) => Some(Ok(())),
-            Stage::New => {
-                let mut waker = Some(context.waker().clone());
-                *request = Request::now(request.wanted);
-                // SAFETY: out of the list, and ours.
-                unsafe { waiter.reset(*request) };
-                // SAFETY: ready to be pushed; it stays pinned, and is told or cancelled before it is dropped.
-                let over = semaphore.list.with(|line, _| unsafe {
-                    semaphore.join(line, waiter, request.wanted, &mut waker)
-                });
-                drop_waker(waker);
-                over
-            }
-            Stage::Queued => {
-                // SAFETY: in the list, whose lock we have then.
-                let same = told == Told::Nothing
-                    && semaphore
-                        .list
-                        .with(|line, _| unsafe { line.will_wake(&waiter, context.waker()) });
-                if same {
-                    return Poll::Pending;
-                }
-                let mut waker = (told != Told::Done).then(|| context.waker().clone());
-                let over = semaphore.look(&waiter, *request, told, &mut waker);
-                drop_waker(waker);
-                if over == Some(Ok(())) {
-                    request.tell(observer);
-                }
-                over
-            }
+        let (wanted, over, queued) = self.parts();
+        assert!(!*over, "polled after it was ready");
+        let outcome = if queued.is_none() && semaphore.try_take(wanted) {
+            Some(Ok(()))
+        } else {
+            Self::poll_slow(wanted, queued, semaphore, observer, context)
         };
-        *stage = if over.is_some() { Stage::Over } else { Stage::Queued };
-        over.map_or(Poll::Pending, Poll::Ready)
+        *over = outcome.is_some();
+        outcome.map_or(Poll::Pending, Poll::Ready)
+    }
+
+    #[cold]
+    fn poll_slow(
+        wanted: usize,
+        mut queued: Pin<&mut Option<Queued>>,
+        semaphore: &RawSemaphore,
+        observer: &impl Observer,
+        context: &Context<'_>,
+    ) -> Option<Result<(), Refused>> {
+        let outcome = if let Some(queued) = queued.as_ref().as_pin_ref() {
+            let (waiter, request) = queued.parts();
+            let told = waiter.told();
+            // SAFETY: in the list, whose lock we have then.
+            let same = told == Told::Nothing
+                && semaphore
+                    .list
+                    .with(|line, _| unsafe { line.will_wake(&waiter, context.waker()) });
+            if same {
+                return None;
+            }
+            let mut waker = (told != Told::Done).then(|| context.waker().clone());
+            let outcome = semaphore.look(&waiter, request, told, &mut waker);
+            drop_waker(waker);
+            if outcome == Some(Ok(())) {
+                request.tell(observer);
+            }
+            outcome
+        } else {
+            let mut waker = Some(context.waker().clone());
+            let request = Request::now(wanted);
+            queued.set(Some(Queued { waiter: Waiter::new(request), request }));
+            let Some(queued) = queued.as_ref().as_pin_ref() else { unreachable!("just set") };
+            let (waiter, _) = queued.parts();
+            // SAFETY: ready to be pushed; it stays pinned, and is told or cancelled before it is dropped.
+            let outcome = semaphore
+                .list
+                .with(|line, _| unsafe { semaphore.join(line, waiter, wanted, &mut waker) });
+            drop_waker(waker);
+            outcome
+        };
+        if outcome.is_some() {
+            queued.set(None);
+        }
+        outcome
     }
 
     /// Ends the wait, if there is one, and makes it new: permits that were granted go to the next in line.
+    #[inline]
     pub(crate) fn cancel(self: Pin<&mut Self>, semaphore: &RawSemaphore) {
-        let (waiter, request, stage) = self.parts();
-        if core::mem::replace(stage, Stage::New) != Stage::Queued {
-            return;
+        let (_, over, queued) = self.parts();
+        *over = false;
+        if queued.is_some() {
+            Self::cancel_slow(queued, semaphore);
         }
+    }
+
+    #[cold]
+    fn cancel_slow(mut place: Pin<&mut Option<Queued>>, semaphore: &RawSemaphore) {
+        let Some(queued) = place.as_ref().as_pin_ref() else { return };
+        let (waiter, request) = queued.parts();
         let mut removed = (false, None);
         let more = semaphore.list.with(|line, wakes| {
             let nudged = waiter.told() == Told::Look;
@@ -114,7 +155,9 @@ impl Wanting {
             semaphore.serve_all();
         }
         // SAFETY: it is out of the list, and ours.
-        if !was_queued && unsafe { waiter.data() }.outcome.is_ok() {
+        let granted = !was_queued && unsafe { waiter.data() }.outcome.is_ok();
+        place.set(None);
+        if granted {
             semaphore.release(request.wanted);
         }
     }

@@ -20,6 +20,8 @@ pub(crate) fn releases_by_store() -> bool {
 
 pub(crate) fn released_by_swap() {}
 
+pub(crate) fn about_to_release() {}
+
 #[track_caller]
 pub(crate) fn light_fence() {
     fence(SeqCst);

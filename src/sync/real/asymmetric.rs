@@ -20,7 +20,7 @@
 //!
 //! | by             | from → to              | when                                                  |
 //! |----------------|------------------------|-------------------------------------------------------|
-//! | `decide`       | `UNDECIDED → LOCKED`   | the first release in the process, which starts `register` |
+//! | `decide`       | `UNDECIDED → LOCKED`   | the first release in the process, or just before it, which starts `register` |
 //! | `register`     | `LOCKED → PREPARED`    | the kernel took the registration                      |
 //! | `register`     | `PREPARED → PLAIN`     | after two `membarrier`s of its own                    |
 //! | `heavy_fence`  | any → `REVOKED`        | the kernel refuses after all                          |
@@ -93,6 +93,13 @@ pub(crate) fn released_by_swap() {
     if MODE.load(Relaxed) == UNDECIDED {
         decide();
     }
+}
+
+/// Called before a park that [releases](super::park::park_releasing), so that this release finds the mode decided:
+/// `decide` starts a thread, which allocates, and an allocator that parks must not do so in the middle of a park.
+#[inline]
+pub(crate) fn about_to_release() {
+    released_by_swap();
 }
 
 #[cold]

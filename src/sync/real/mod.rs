@@ -99,5 +99,5 @@ impl<T> core::ops::Deref for AtThreadEnd<T> {
 /// Behind `lockline::__private`: what the macros of this world need, which is nothing; and for `tests/hooks`.
 pub mod private {
     #[cfg(lockline_hooks)]
-    pub use super::{asymmetric::hooks, spin::spins};
+    pub use super::{asymmetric::hooks, pace::clock_stands, spin::spins};
 }

@@ -11,7 +11,8 @@
 //! * [`park`] says [`Parked::Woken`] only if an unpark chose this thread. It returns after `deadline` at
 //!   the latest, give or take the scheduler.
 //! * Only the address of the key is used, so a key that is gone by the time of a wake does no harm.
-//! * No closure panics or parks, and those under the bucket's lock do not unpark either. So nothing unwinds here.
+//! * No closure panics or parks, nor allocates, as an allocator may park; and those under the bucket's lock do not
+//!   unpark either. So nothing unwinds here.
 
 use core::task::Waker;
 use parking_lot_core::{DEFAULT_PARK_TOKEN, DEFAULT_UNPARK_TOKEN, FilterOp, ParkResult, ParkToken};

@@ -32,7 +32,8 @@ pub(crate) struct Model {
     pub body: fn(),
 }
 
-/// Faults are tried one at a time, each in executions of at most so many preemptions.
+/// Faults are tried one at a time, each in executions of at most so many preemptions. In a model with a bound the fault
+/// takes the place of one of its preemptions, unless that is its only one. Of many small programs, each tries it with one.
 const FAULT_PREEMPTIONS: usize = 2;
 
 /// The longest path through a model. A mutant that runs longer has hit a limit, not a failure.
@@ -229,7 +230,10 @@ pub(crate) fn child(models: &[&Model], args: &[String]) -> ! {
     let points = fault::points();
     append(&path, &format!("executions\t{executions}"));
     IN_FAULT_RUN.store(1, Relaxed);
-    let of_faults = Some(model.bound.unwrap_or(FAULT_PREEMPTIONS).min(FAULT_PREEMPTIONS));
+    let of_faults =
+        model.bound.map_or(FAULT_PREEMPTIONS, |own| own.saturating_sub(1).max(own.min(1)));
+    let most = if VARIANTS.load(Relaxed) > 1 { 1 } else { FAULT_PREEMPTIONS };
+    let of_faults = Some(of_faults.min(most));
     let mut fault_executions = 0;
     for &point in &points {
         fault::choose(Some(point));

@@ -69,13 +69,17 @@ both! { "mutex";
         assert_eq!(settled(&m), 3);
     }
 
-    held_three, "a head and two in the queue behind it all get the lock", Some(0), |by_store| {
+    held_three, "two in the queue behind a head get the lock, although one comes again who has had it", Some(0), |by_store| {
         let m = one(by_store);
         let held = m.lock();
-        let others = [spawn(&m, add), spawn(&m, add), spawn(&m, add)];
-        // So that all three sleep in the first execution already, which takes no preemption.
+        // The head is the holder, which gets what it has: a thread less, and both others queue.
+        inside(&m).enter();
+        let others = [spawn(&m, add), spawn(&m, add)];
+        // So that both sleep in the first execution already, which takes no preemption.
         loom::thread::yield_now();
+        inside(&m).leave();
         drop(held);
+        add(&m);
         for other in others {
             other.join().unwrap();
         }
@@ -141,6 +145,17 @@ both! { "mutex";
             other.join().unwrap();
         }
         settled(&m);
+    }
+
+    starving, "nor may anybody pass a waiter that was passed for long, and closed the lock before it slept", Some(4), |by_store| {
+        let m = one(by_store);
+        let mut value = m.lock();
+        let waiter = spawn(&m, |m| *m.lock() = 2);
+        *value = u32::from(inside(&m).is_due());
+        drop(value);
+        no_passing(&m);
+        waiter.join().unwrap();
+        assert_eq!(settled(&m), 2);
     }
 
     sent, "a guard unlocks on another thread, which sees what was done on the first", Some(3), |by_store| {

@@ -2,7 +2,7 @@
 //! certain as soon as the waiter sleeps, and a longer one where a fault says so.
 
 use crate::{
-    harness::{Model, spawn},
+    harness::{Model, spawn, variant},
     mutex::{add, both, one, settled},
 };
 use lockline_loom::{__private::inside, Mutex, MutexGuard};
@@ -34,10 +34,10 @@ both! { "mutex_timed";
         assert_eq!(settled(&m), 1 + u32::from(got));
     }
 
-    passes_the_wake_on, "a head that gives up passes the wake-up on to who waits behind it", Some(2), |by_store| {
+    passes_the_wake_on, "a head that gives up in its sleep leaves the wake-up to who waits behind it, and the other way round", Some(2), |by_store| {
         let m = one(by_store);
         let held = m.lock();
-        let timed = spawn(&m, |m| add_within(m, NO_TIME));
+        let timed = spawn(&m, |m| add_within(m, ONE_SLEEP));
         let behind = spawn(&m, add);
         drop(held);
         let got = timed.join().unwrap();
@@ -45,23 +45,30 @@ both! { "mutex_timed";
         assert_eq!(settled(&m), 1 + u32::from(got));
     }
 
-    behind, "who gives up in the queue leaves those before and behind it as they were", Some(1), |by_store| {
+    behind, "who gives up in the queue leaves those before and behind it as they were", Some(0), |by_store| {
         let m = one(by_store);
-        let guard = m.lock();
-        let head = spawn(&m, add);
-        let timed = spawn(&m, |m| add_within(m, NO_TIME));
-        let last = spawn(&m, add);
-        drop(guard);
-        head.join().unwrap();
+        let held = m.lock();
+        // So that all three queue.
+        inside(&m).enter();
+        let at_the_end = variant(2) == 1;
+        let first = spawn(&m, add);
+        let before = at_the_end.then(|| spawn(&m, add));
+        let timed = spawn(&m, |m| add_within(m, ONE_SLEEP));
+        let behind = (!at_the_end).then(|| spawn(&m, add));
+        loom::thread::yield_now();
+        inside(&m).leave();
+        drop(held);
+        for other in [Some(first), before, behind].into_iter().flatten() {
+            other.join().unwrap();
+        }
         let got = timed.join().unwrap();
-        last.join().unwrap();
         assert_eq!(settled(&m), 2 + u32::from(got));
     }
 
-    pair, "two that have no time, one behind the other, leave nothing behind", Some(2), |by_store| {
+    pair, "two that give up in their sleep, one behind the other, leave nothing behind", Some(1), |by_store| {
         let m = one(by_store);
         let held = m.lock();
-        let pair = [(); 2].map(|()| spawn(&m, |m| add_within(m, NO_TIME)));
+        let pair = [(); 2].map(|()| spawn(&m, |m| add_within(m, ONE_SLEEP)));
         drop(held);
         let got: u32 = pair.map(|timed| u32::from(timed.join().unwrap())).iter().sum();
         assert_eq!(settled(&m), got);
@@ -70,7 +77,7 @@ both! { "mutex_timed";
     fair, "a fair release to who gives up leaves the lock to whoever comes, by whatever way", Some(2), |by_store| {
         let m = one(by_store);
         let value = m.lock();
-        let timed = spawn(&m, |m| add_within(m, NO_TIME));
+        let timed = spawn(&m, |m| add_within(m, ONE_SLEEP));
         let newcomer = spawn(&m, add);
         MutexGuard::unlock_fair(value);
         let got = timed.join().unwrap();
@@ -82,7 +89,7 @@ both! { "mutex_timed";
         let m = one(by_store);
         let value = m.lock();
         let other = spawn(&m, |m| {
-            let first = add_within(m, NO_TIME);
+            let first = add_within(m, ONE_SLEEP);
             first || m.try_lock().map(|mut value| *value += 1).is_some()
         });
         MutexGuard::unlock_fair(value);

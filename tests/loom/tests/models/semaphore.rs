@@ -132,7 +132,7 @@ both! {
     }
 
     // async-lock #18, libc++ #46357.
-    two_releases_wake_two_async_lock_18, "two releases wake two waiters, who keep what they get", Some(2), |fairness| {
+    two_releases_wake_two_async_lock_18_libcxx_46357, "two releases wake two waiters, who keep what they get", Some(2), |fairness| {
         let p = pool(2, fairness);
         let held = [p.permits.try_acquire().unwrap(), p.permits.try_acquire().unwrap()];
         let thread = spawn(&p, |p| mem::forget(p.permits.acquire()));
