@@ -110,13 +110,17 @@
 //! `tests/ui` that name them, and the section of `tests/ordered_checked.rs` that does.
 
 mod checked;
+mod checked_semaphore;
 mod dump;
 mod error;
 mod join;
 mod level_async_mutex;
+mod level_async_semaphore;
 mod level_mutex;
+mod level_semaphore;
 mod levels;
 mod lock;
+mod pool;
 #[cfg(not(all(loom, feature = "loom")))]
 mod scope;
 mod set;
@@ -126,13 +130,17 @@ mod trace;
 mod watch;
 
 pub use checked::CheckedMutex;
+pub use checked_semaphore::CheckedSemaphore;
 pub use dump::{ObservedOrder, observed};
 pub use error::{OrderError, OrderErrorKind, Step};
 pub use join::{JoinHandle, spawn};
 pub use level_async_mutex::LevelAsyncMutex;
+pub use level_async_semaphore::{LevelAsyncSemaphore, TaskPermit};
 pub use level_mutex::LevelMutex;
+pub use level_semaphore::LevelSemaphore;
 pub use levels::{After, Level, Unlocked};
 pub use lock::OrderedGuard;
+pub use pool::{CheckedAcquireError, OrderedPermit};
 #[cfg(not(all(loom, feature = "loom")))]
 pub use scope::Scope;
 pub use set::{CheckedSet, DuplicateLock, LockAllError, LockSet, lock_all};
@@ -145,6 +153,6 @@ pub use watch::{Always, ByBuild, Checks, Never};
 pub mod __private {
     pub use super::{
         levels::{Bool, Place, Reach, closure, ranks},
-        trace::{Shared, Trace, WaitTrace},
+        trace::{Trace, WaitTrace},
     };
 }

@@ -22,11 +22,11 @@ local_const! {
 }
 
 /// Tells tasks apart, by its address; so it has a size.
-struct Task(#[allow(dead_code, reason = "a place of its own is all it is for")] u8);
+pub(super) struct Task(#[allow(dead_code, reason = "a place of its own is all it is for")] u8);
 
 impl Task {
     /// Polls `wait`, and sees to it that only this task does: elsewhere, another chain of locks may be in hand.
-    async fn wait<F: Future>(&self, wait: F) -> F::Output {
+    pub(super) async fn wait<F: Future>(&self, wait: F) -> F::Output {
         let mut wait = pin!(wait);
         poll_fn(|context| {
             self.check();
@@ -169,8 +169,12 @@ pub struct TaskToken<'t, Held> {
 
 impl<'t, Held: Level> TaskToken<'t, Held> {
     /// For whoever has the right to one.
-    fn new(task: &'t Task) -> Self {
+    pub(super) fn new(task: &'t Task) -> Self {
         Self { task, held: PhantomData }
+    }
+
+    pub(super) fn task(&self) -> &'t Task {
+        self.task
     }
 
     /// A token to pass on by value. This one is back when that is gone.
