@@ -70,10 +70,7 @@ fn what_the_order_allows() {
         assert_eq!(*token.lock(&STATS), 3);
     });
     assert_eq!((pool.available(), pool.limit(), pool.waiting()), (5, 5, 0));
-    assert_eq!(
-        format!("{pool:?}"),
-        "LevelSemaphore { available: 5, limit: 5, closed: false }"
-    );
+    assert_eq!(format!("{pool:?}"), "LevelSemaphore { available: 5, limit: 5, closed: false }");
 }
 
 #[test]
@@ -90,10 +87,7 @@ fn trying_is_allowed_at_any_level() {
     with_root(|mut token| {
         let (_one, mut token) = token.acquire_and(&pool).unwrap();
         let soon = Duration::from_millis(1);
-        assert_eq!(
-            token.acquire_many_for(&pool, 2, soon).unwrap_err(),
-            TryAcquireError::NoPermits
-        );
+        assert_eq!(token.acquire_many_for(&pool, 2, soon).unwrap_err(), TryAcquireError::NoPermits);
         assert_eq!(token.try_acquire(&other).unwrap().count(), 1);
     });
 }
@@ -167,8 +161,7 @@ fn both_call_sites_are_named() {
     assert_eq!(refused.kind(), OrderErrorKind::Inversion);
     assert_eq!(refused.wanted_at().line(), wanted_at);
     assert_eq!(refused.held_at().unwrap().line(), now_held_at);
-    let [lockline::ordered::Step::Asked { held_at: before, asked_at: after, .. }] =
-        refused.chain()
+    let [lockline::ordered::Step::Asked { held_at: before, asked_at: after, .. }] = refused.chain()
     else {
         panic!("{refused}");
     };
@@ -209,9 +202,8 @@ fn tokens_and_checks_see_each_other() {
         drop(token.lock(&STATS));
     });
     let _lock = lock.lock();
-    let panics = with_root(|mut token| {
-        catch_unwind(AssertUnwindSafe(|| drop(token.acquire(&pool))))
-    });
+    let panics =
+        with_root(|mut token| catch_unwind(AssertUnwindSafe(|| drop(token.acquire(&pool)))));
     let message = panics.unwrap_err();
     let message = message.downcast_ref::<String>().unwrap();
     assert!(message.contains("a lock of level `Pool`"), "{message}");

@@ -81,7 +81,9 @@ impl ObservedOrder {
         let mut block = "lock_levels! {\n    pub levels {\n".to_owned();
         for class in self.sorted() {
             let _ = match self.origins[class] {
-                Origin::Site(at) | Origin::Permits(at) => writeln!(block, "        /// Made at {}.", place(at)),
+                Origin::Site(at) | Origin::Permits(at) => {
+                    writeln!(block, "        /// Made at {}.", place(at))
+                }
                 Origin::Thread(at) => {
                     writeln!(block, "        /// Threads, started at {}.", place(at))
                 }

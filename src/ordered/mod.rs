@@ -109,6 +109,7 @@
 //! The programs that get past `surelock`, `lock_tree`, `lock_ordering`, `sortlock` and `tracing-mutex` are among the tests: those in
 //! `tests/ui` that name them, and the section of `tests/ordered_checked.rs` that does.
 
+mod ascending;
 mod checked;
 mod checked_semaphore;
 mod dump;
@@ -125,10 +126,12 @@ mod pool;
 mod scope;
 mod set;
 mod task;
+mod task_set;
 mod token;
 mod trace;
 mod watch;
 
+pub use ascending::{Ascending, Backoff};
 pub use checked::CheckedMutex;
 pub use checked_semaphore::CheckedSemaphore;
 pub use dump::{ObservedOrder, observed};

@@ -30,8 +30,10 @@ impl Trace {
         use crate::raw::order::Misfit::{Declared, Inverted, Same};
         let class = |origin| self.0.class(&ClassCell::new(), origin);
         let at = Location::caller();
-        let held: Vec<Held> =
-            held.iter().map(|&held| Held { class: class(held), address: 0, count: 1, at }).collect();
+        let held: Vec<Held> = held
+            .iter()
+            .map(|&held| Held { class: class(held), address: 0, count: 1, at })
+            .collect();
         let wanted = class(wanted);
         if self.0.knows(&held, wanted) {
             return Ok(());

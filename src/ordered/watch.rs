@@ -84,6 +84,8 @@ pub(crate) trait Watch {
     unsafe fn follow(pointer: &Self::Pointer) -> &Self;
     /// Whether the calling thread may wait for this lock, by what it holds and by the order.
     fn admit(&self, at: Site) -> Result<(), OrderError>;
+    /// The same where others of its class are held, and it is known that it may be one more.
+    fn admit_another(&self, at: Site) -> Result<(), OrderError>;
     /// Takes the lock, unless waiting for it would close a circle of waits.
     fn wait(&self, raw: &RawMutex, at: Site) -> Result<(), OrderError>;
     /// The calling thread has just taken the lock.
@@ -165,6 +167,11 @@ impl Watch for Idle {
     }
 
     #[inline]
+    fn admit_another(&self, _at: Site) -> Result<(), OrderError> {
+        Ok(())
+    }
+
+    #[inline]
     fn wait(&self, raw: &RawMutex, _at: Site) -> Result<(), OrderError> {
         raw.lock(&Nobody, None);
         Ok(())
@@ -232,8 +239,19 @@ impl Node {
 
     #[cold]
     fn admit_slow(&self, at: Site) -> Result<(), OrderError> {
+        self.admit_after(&held(), at)
+    }
+
+    /// By what it holds that is not of this class.
+    fn admit_beside(&self, at: Site) -> Result<(), OrderError> {
+        let mut others = held();
+        others.retain(|held| held.class != self.class());
+        self.admit_after(&others, at)
+    }
+
+    fn admit_after(&self, held: &[Held], at: Site) -> Result<(), OrderError> {
         ORDER
-            .admit(&held(), self.class(), at, Origin::may_precede)
+            .admit(held, self.class(), at, Origin::may_precede)
             .map_err(|misfit| refusal_of(misfit, self.origin, at))
     }
 }
@@ -330,8 +348,7 @@ fn refused(
 /// start to end.
 #[derive(Debug)]
 pub(super) struct ThreadEnd {
-    class: Class,
-    origin: Origin,
+    node: Node,
     thread: Ends,
     start: Site,
 }
@@ -348,14 +365,13 @@ impl waits::Resource for Ends {
 
 impl ThreadEnd {
     pub(super) fn new(start: Site) -> Self {
-        let origin = Origin::Thread(start);
-        let class = ORDER.class(&ClassCell::new(), origin);
-        Self { class, origin, thread: Ends(waits::next_thread()), start }
+        let node = Node::new(Origin::Thread(start));
+        Self { node, thread: Ends(waits::next_thread()), start }
     }
 
     /// What the thread does first.
     pub(super) fn begin(&self) -> impl FnOnce() + Send + 'static {
-        let (class, thread, at) = (self.class, self.thread.0, self.start);
+        let (class, thread, at) = (self.node.class(), self.thread.0, self.start);
         move || {
             waits::adopt(thread);
             hold(Held { class, address: 0, count: 1, at });
@@ -365,14 +381,10 @@ impl ThreadEnd {
     /// The calling thread waits for it until the result is dropped.
     pub(super) fn may_wait(&self, at: Site) -> Result<Listed<'_>, OrderError> {
         // Threads that start each other at one place are a tree, and join along it.
-        let mut others = held();
-        others.retain(|held| held.class != self.class);
-        ORDER
-            .admit(&others, self.class, at, Origin::may_precede)
-            .map_err(|misfit| refusal_of(misfit, self.origin, at))?;
+        self.node.admit_beside(at)?;
         WAITS
             .enter(waits::this_thread(), On::One(&self.thread), at, held())
-            .map_err(|circle| refusal_in(&circle, OrderErrorKind::Deadlock, self.origin, at))
+            .map_err(|circle| refusal_in(&circle, OrderErrorKind::Deadlock, self.node.origin, at))
     }
 }
 
@@ -446,6 +458,10 @@ impl Watch for Watching {
     #[inline]
     fn admit(&self, at: Site) -> Result<(), OrderError> {
         self.node.admit(at).map_err(|refusal| self.explain(refusal, at))
+    }
+
+    fn admit_another(&self, at: Site) -> Result<(), OrderError> {
+        self.node.admit_beside(at)
     }
 
     #[inline]

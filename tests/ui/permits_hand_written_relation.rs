@@ -1,5 +1,4 @@
-// note: the above error was encountered while instantiating `fn Token::<'_, Statistics>::acquire_many::
-// note: the above error was encountered while instantiating `fn Token::<'_, Statistics>::acquire_many_and::
+// note: the above error was encountered while instantiating
 // elsewhere: error[E0080]: evaluation panicked: lock order violation: the rank does not rise
 //! A relation that somebody wrote down is no way to permits either.
 
@@ -27,7 +26,6 @@ static LOW: LevelSemaphore<Low> = LevelSemaphore::new(1);
 fn main() {
     with_root(|mut token| {
         let (_queries, mut token) = token.lock_and(&QUERIES);
-        drop(token.acquire(&LOW));
-        drop(token.acquire_and(&LOW));
+        drop(token.acquire_many(&LOW, 1));
     });
 }

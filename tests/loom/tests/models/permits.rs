@@ -101,7 +101,8 @@ pub(crate) const MODELS: &[Model] = &[
             let both = Both::new(1);
             let other = spawn(&both, |both| both.permits_then_lock(1));
             let mine = both.lock_then_permits(1);
-            assert!(!(mine && other.join().unwrap()));
+            let other = other.join().unwrap();
+            assert!(!(mine && other));
             both.all_is_free(1);
         },
     },
@@ -119,7 +120,8 @@ pub(crate) const MODELS: &[Model] = &[
             };
             let other = spawn(&both, halves);
             let mine = halves(&both);
-            assert!(!(mine && other.join().unwrap()));
+            let other = other.join().unwrap();
+            assert!(!(mine && other));
             both.all_is_free(2);
         },
     },
@@ -143,7 +145,8 @@ pub(crate) const MODELS: &[Model] = &[
             let both = Both::new(2);
             let other = spawn(&both, |both| both.permits_then_lock(1));
             let mine = both.lock_then_permits(2);
-            assert!(!(mine && other.join().unwrap()));
+            let other = other.join().unwrap();
+            assert!(!(mine && other));
             both.all_is_free(2);
         },
     },
