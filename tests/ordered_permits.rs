@@ -297,6 +297,28 @@ fn permits_are_counted() {
     }
 }
 
+/// Of the permits that a thread has in hand, those are counted that it has still.
+#[test]
+fn what_was_given_back_is_not_counted() {
+    let pool = Permits::always(4);
+    let all_have_theirs = Barrier::new(2);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let _one = pool.acquire_or_deadlock().unwrap();
+            all_have_theirs.wait();
+            while pool.waiting() == 0 {
+                thread::yield_now();
+            }
+        });
+        let two = pool.acquire_many_or_deadlock(2).unwrap();
+        let _one = pool.try_acquire().unwrap();
+        drop(two);
+        all_have_theirs.wait();
+        // Two are free, and the third comes back.
+        assert_eq!(pool.acquire_many_or_deadlock(3).unwrap().count(), 3);
+    });
+}
+
 #[test]
 fn a_thread_with_too_many_itself() {
     let pool = Permits::always(3);

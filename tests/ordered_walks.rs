@@ -165,7 +165,6 @@ fn walks_and_sets_on_a_ring() {
 #[test]
 fn walks_are_checked_against_what_is_held_otherwise() {
     let nodes: [LevelMutex<Node, u32, Always>; 3] = std::array::from_fn(|_| LevelMutex::always(0));
-    let unchecked = LevelMutex::<Node, u32, Never>::never(0);
     let lock = CheckedMutex::always(0);
     {
         let _lock = lock.lock();
@@ -186,20 +185,38 @@ fn walks_are_checked_against_what_is_held_otherwise() {
         let _node = token.lock(&nodes[0]);
         drop(later.lock());
     });
+    let row = Row { unchecked: LevelMutex::never(0), node: LevelMutex::always(0) };
     let _later = later.lock();
-    let refused = |start_unchecked: bool| {
-        with_root(|mut token| {
-            let walk = token.ascending();
-            let start = start_unchecked.then(|| walk.lock(&unchecked).unwrap());
-            let refused = catch_unwind(AssertUnwindSafe(|| {
-                let _guards = nodes.each_ref().map(|node| walk.lock(node));
-            }));
-            drop(start);
-            refused.is_err()
-        })
-    };
-    assert!(refused(false));
-    // All of the nodes stand together, so the one is below or above.
-    let below = std::ptr::from_ref(&unchecked).addr() < std::ptr::from_ref(&nodes[0]).addr();
-    assert_eq!(refused(true), below);
+    with_root(|mut token| {
+        let walk = token.ascending();
+        let refused = catch_unwind(AssertUnwindSafe(|| drop(walk.lock(&row.node))));
+        assert!(refused.is_err());
+    });
+    with_root(|mut token| {
+        let walk = token.ascending();
+        let _unchecked = walk.lock(&row.unchecked).unwrap();
+        let refused = catch_unwind(AssertUnwindSafe(|| drop(walk.lock(&row.node))));
+        assert!(refused.is_err());
+    });
+}
+
+/// The second at the higher address.
+#[repr(C)]
+struct Row {
+    unchecked: LevelMutex<Node, u32, Never>,
+    node: LevelMutex<Node, u32, Always>,
+}
+
+/// One of the level that was not had by the walk is in its way.
+#[test]
+fn a_walk_beside_another_of_its_level() {
+    let node = LevelMutex::<Node, u32, Always>::always(0);
+    let other = CheckedMutex::always_leveled::<Node>(0);
+    let _other = other.lock();
+    with_root(|mut token| {
+        let walk = token.ascending();
+        let refused = catch_unwind(AssertUnwindSafe(|| drop(walk.lock(&node))));
+        let refused = refused.unwrap_err();
+        assert!(refused.downcast_ref::<String>().unwrap().contains("of the same class"));
+    });
 }
