@@ -3,8 +3,8 @@
 use lockline::{
     AsyncMutexGuard, lock_levels,
     ordered::{
-        After, DuplicateLock, Level, LevelAsyncMutex, LevelMutex, Root, TaskToken, Unlocked,
-        ordered, with_root,
+        After, CheckedMutex, DuplicateLock, Level, LevelAsyncMutex, LevelMutex, Root, TaskToken,
+        Unlocked, ordered, with_root,
     },
 };
 use static_assertions::{assert_impl_all, assert_not_impl_any, const_assert_eq};
@@ -266,6 +266,18 @@ fn a_set_given_up_is_released() {
     }));
     assert!(poll_once(holder).is_ready());
     assert!(poll_free(&locks));
+}
+
+/// A hole: the checks at run time count by thread, and a task has none of its own.
+#[test]
+fn what_a_task_has_is_not_known_to_the_checks() {
+    let account = LevelAsyncMutex::<Account, u32>::new(0);
+    let checked = CheckedMutex::always_leveled::<Account>(0);
+    block_on(ordered(async |mut token: TaskToken<'_, Unlocked>| {
+        let _account = token.lock(&account).await;
+        // Two of one level, one by one, of which one is not seen.
+        assert!(checked.checked_lock().is_ok());
+    }));
 }
 
 // ----------------------------------------------------------------------------- one chain for each task
