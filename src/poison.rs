@@ -220,7 +220,7 @@ struct Section<'a> {
     panicking: bool,
 }
 
-impl<'a> Section<'a> {
+impl Section<'_> {
     /// `f`, during which the section may end by a panic: that is before the release, which is up to the caller of
     /// this. Otherwise it comes back in `kept`.
     fn around<T: ?Sized, U: ?Sized>(

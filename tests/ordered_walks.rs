@@ -139,7 +139,9 @@ fn walks_and_sets_on_a_ring() {
                             thread::yield_now();
                             continue;
                         }
-                        guards.iter_mut().for_each(|guard| **guard += 1);
+                        for guard in &mut guards {
+                            **guard += 1;
+                        }
                         *walk.token().lock(&LOG) += 1;
                         done += 1;
                     }
