@@ -70,7 +70,7 @@ impl<Held: Level> Token<'_, Held> {
     ///     }
     /// }
     ///
-    /// let node = |n| LevelMutex::new((1 << n, (n + 3) % 8));
+    /// let node = |n: usize| LevelMutex::new((1_u32 << n, (n + 3) % 8));
     /// let list = List { nodes: (0..8).map(node).collect() };
     /// assert_eq!(with_root(|mut token| three(&list, &mut token, 6)), (1 << 6) + (1 << 1) + (1 << 4));
     /// ```
