@@ -104,7 +104,8 @@ fn closed_and_too_many_are_errors() {
     assert_eq!(checked.acquire_many(2).unwrap_err(), AcquireError::TooMany);
     assert_eq!(plain.acquire_many(2).unwrap_err(), AcquireError::TooMany);
     assert!(checked.close());
-    let Err(CheckedAcquireError::Acquire(AcquireError::Closed)) = checked.checked_acquire() else {
+    let Err(CheckedAcquireError::Semaphore(AcquireError::Closed)) = checked.checked_acquire()
+    else {
         panic!("it is closed");
     };
 }
@@ -356,7 +357,7 @@ fn waiters_ahead_are_not_seen() {
             pool.close();
         });
         for wait in [pool.acquire_or_deadlock().map(drop), first.join().unwrap()] {
-            assert!(matches!(wait, Err(CheckedAcquireError::Acquire(AcquireError::Closed))));
+            assert!(matches!(wait, Err(CheckedAcquireError::Semaphore(AcquireError::Closed))));
         }
         drop(one);
     });

@@ -301,6 +301,6 @@ fn a_lock_of_a_thread_that_ended() {
             thread::yield_now();
         }
         left.close();
-        assert!(matches!(wait.join().unwrap(), Err(CheckedAcquireError::Acquire(_))));
+        assert!(matches!(wait.join().unwrap(), Err(CheckedAcquireError::Semaphore(_))));
     });
 }

@@ -20,8 +20,8 @@ use std::{error::Error, time::Duration};
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum CheckedAcquireError {
-    /// There will be none, however long one waits.
-    Acquire(AcquireError),
+    /// The semaphore says that there will be none, however long one waits.
+    Semaphore(AcquireError),
     /// The order, or a wait that would never end, is against it.
     Order(OrderError),
 }
@@ -29,7 +29,7 @@ pub enum CheckedAcquireError {
 impl fmt::Display for CheckedAcquireError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Acquire(error) => error.fmt(f),
+            Self::Semaphore(error) => error.fmt(f),
             Self::Order(error) => error.fmt(f),
         }
     }
@@ -38,7 +38,7 @@ impl fmt::Display for CheckedAcquireError {
 impl Error for CheckedAcquireError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::Acquire(error) => Some(error),
+            Self::Semaphore(error) => Some(error),
             Self::Order(error) => Some(error),
         }
     }
@@ -46,7 +46,7 @@ impl Error for CheckedAcquireError {
 
 impl From<AcquireError> for CheckedAcquireError {
     fn from(error: AcquireError) -> Self {
-        Self::Acquire(error)
+        Self::Semaphore(error)
     }
 }
 
@@ -183,7 +183,7 @@ impl<S: Checks> Pool<S> {
         }
         match self.acquire_or_deadlock(count, at) {
             Ok(permit) => Ok(permit),
-            Err(CheckedAcquireError::Acquire(error)) => Err(error),
+            Err(CheckedAcquireError::Semaphore(error)) => Err(error),
             Err(CheckedAcquireError::Order(refusal)) => panic!("{refusal}"),
         }
     }
