@@ -145,7 +145,7 @@ fn one_by_one_is_refused() {
     assert!(refused.wanted().starts_with("the semaphore made at "), "{refused}");
     let panics = catch_unwind(AssertUnwindSafe(|| drop(pool.acquire())));
     assert!(panics.unwrap_err().downcast_ref::<String>().unwrap().contains("same class"));
-    // Trying does not wait, and two pools of a class are not the same semaphore but the same class.
+    // Trying does not wait, and is not checked.
     assert!(pool.try_acquire_many(2).is_ok());
     assert_eq!(pool.available(), 9);
 }
