@@ -19,6 +19,7 @@ mod harness;
 mod mutex;
 mod mutex_timed;
 mod ordered;
+mod permits;
 mod semaphore;
 mod small_programs;
 mod wait_list;
@@ -39,6 +40,7 @@ const PRIMITIVES: &[&[Model]] = &[
     mutex_timed::MODELS,
     condvar::MODELS,
     ordered::MODELS,
+    permits::MODELS,
     wait_list::MODELS,
     semaphore::MODELS,
     async_mutex::MODELS,
