@@ -1,10 +1,15 @@
 //! Orders nobody thought of, against slow answers that are plainly right.
 
 use lockline::ordered::{
-    __private::{Shared, Trace, WaitTrace, closure, ranks},
+    __private::{Trace, WaitTrace, closure, ranks},
     Always, CheckedMutex, OrderErrorKind, OrderedGuard,
 };
-use proptest::{collection::vec, prelude::*};
+use proptest::{
+    collection::vec,
+    prelude::*,
+    strategy::ValueTree as _,
+    test_runner::{TestCaseError, TestRunner},
+};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Everything that can be reached, by the textbook.
@@ -139,57 +144,114 @@ proptest! {
     }
 }
 
-const THREADS: usize = 6;
+const THREADS: usize = 5;
+/// How many permits each pool has. That of one is a mutex.
+const PERMITS: [usize; 4] = [1, 2, 3, 5];
 
-/// Whether `thread` would ever go on: everybody who does not wait lets go of what it has, which ends the waits for that,
-/// and so on until nothing changes.
-fn goes_on(waiting: &BTreeMap<usize, &Shared>, thread: usize) -> bool {
-    let mut waiting = waiting.clone();
-    loop {
-        let ends = waiting
-            .iter()
-            .find(|(_, on)| {
-                on.0.is_empty() || on.0.iter().any(|holder| !waiting.contains_key(holder))
-            })
-            .map(|(&thread, _)| thread);
-        match ends {
-            Some(thread) => _ = waiting.remove(&thread),
-            None => return !waiting.contains_key(&thread),
+/// Who has how many of which pool, and who waits for how many of which.
+#[derive(Default)]
+struct Pools {
+    held: BTreeMap<usize, BTreeMap<usize, usize>>,
+    waiting: BTreeMap<usize, (usize, usize)>,
+}
+
+impl Pools {
+    fn has(&self, thread: usize, pool: usize) -> usize {
+        self.held.get(&thread).and_then(|held| held.get(&pool)).copied().unwrap_or(0)
+    }
+
+    fn free(&self, pool: usize) -> usize {
+        PERMITS[pool] - self.held.keys().map(|&thread| self.has(thread, pool)).sum::<usize>()
+    }
+
+    /// Whether `thread` would ever go on: everybody who does not wait gives back what it has, which ends the waits that
+    /// there is enough for then, and so on until nothing changes.
+    fn goes_on(&self, thread: usize) -> bool {
+        let mut left = Self { held: self.held.clone(), waiting: self.waiting.clone() };
+        left.held.retain(|thread, _| self.waiting.contains_key(thread));
+        loop {
+            let ends = left.waiting.iter().find(|(_, (pool, count))| left.free(*pool) >= *count);
+            let Some(ends) = ends.map(|(thread, _)| *thread) else {
+                return !left.waiting.contains_key(&thread);
+            };
+            left.waiting.remove(&ends);
+            left.held.remove(&ends);
         }
     }
 }
 
-proptest! {
-    /// Waits for what one or several threads hold: refused are exactly those that would never end.
-    #[test]
-    fn waits_are_refused_exactly_when_hopeless(
-        shared in vec(vec(1..=THREADS, 0..4), 1..12),
-        steps in vec((1..=THREADS, any::<proptest::sample::Index>(), any::<bool>()), 0..60),
-    ) {
-        let shared: Vec<Shared> = shared.into_iter().map(Shared).collect();
-        let trace = WaitTrace::default();
-        let mut tickets = BTreeMap::new();
-        let mut waiting = BTreeMap::new();
-        for (thread, on, leaves) in steps {
-            if waiting.contains_key(&thread) {
-                // A wait ends, for whatever reason.
-                if leaves {
-                    waiting.remove(&thread);
-                    tickets.remove(&thread);
-                }
-                continue;
+#[derive(Clone, Debug)]
+enum PoolStep {
+    Take(usize),
+    GiveBack,
+    Wait(usize),
+}
+
+fn pool_step() -> impl Strategy<Value = PoolStep> {
+    prop_oneof![
+        4 => (1..4_usize).prop_map(PoolStep::Take),
+        1 => Just(PoolStep::GiveBack),
+        4 => (0..6_usize).prop_map(PoolStep::Wait),
+    ]
+}
+
+/// Steps of threads, each with a pool. Says how many waits were allowed, and how many refused.
+fn waits(steps: Vec<(usize, usize, PoolStep)>) -> Result<[usize; 2], TestCaseError> {
+    let trace = WaitTrace::default();
+    let (mut pools, mut tickets, mut count) = (Pools::default(), BTreeMap::new(), [0; 2]);
+    for (thread, pool, step) in steps {
+        if pools.waiting.remove(&thread).is_some() {
+            // Its wait ends, for whatever reason.
+            tickets.remove(&thread);
+            continue;
+        }
+        match step {
+            PoolStep::Take(n) if n <= pools.free(pool) => {
+                *pools.held.entry(thread).or_default().entry(pool).or_default() += n;
             }
-            let on = on.get(&shared);
-            waiting.insert(thread, on);
-            let hopeful = goes_on(&waiting, thread);
-            let ticket = trace.wait(thread, on);
-            prop_assert_eq!(ticket.is_some(), hopeful);
-            match ticket {
-                Some(ticket) => _ = tickets.insert(thread, ticket),
-                None => _ = waiting.remove(&thread),
+            PoolStep::Take(_) => {}
+            PoolStep::GiveBack => {
+                pools.held.entry(thread).or_default().remove(&pool);
+            }
+            PoolStep::Wait(n) => {
+                let n = n.min(PERMITS[pool]);
+                pools.waiting.insert(thread, (pool, n));
+                let held: Vec<(usize, usize)> =
+                    pools.held.get(&thread).into_iter().flatten().map(|(&p, &n)| (p, n)).collect();
+                let ticket = trace.wait(thread, &held, pool, PERMITS[pool] - n);
+                prop_assert_eq!(ticket.is_some(), pools.goes_on(thread));
+                count[usize::from(ticket.is_none())] += 1;
+                match ticket {
+                    Some(ticket) => _ = tickets.insert(thread, ticket),
+                    None => _ = pools.waiting.remove(&thread),
+                }
             }
         }
     }
+    Ok(count)
+}
+
+proptest! {
+    /// Waits for permits: refused are exactly those that would never end.
+    #[test]
+    fn waits_are_refused_exactly_when_hopeless(
+        steps in vec((1..=THREADS, 0..PERMITS.len(), pool_step()), 0..80),
+    ) {
+        waits(steps)?;
+    }
+}
+
+/// So that the test above is about something.
+#[test]
+fn many_waits_are_hopeless() {
+    let mut runner = TestRunner::deterministic();
+    let strategy = vec((1..=THREADS, 0..PERMITS.len(), pool_step()), 80);
+    let mut count = [0; 2];
+    for _ in 0..200 {
+        let [allowed, refused] = waits(strategy.new_tree(&mut runner).unwrap().current()).unwrap();
+        count = [count[0] + allowed, count[1] + refused];
+    }
+    assert!(count[0] > 500 && count[1] > 500, "{count:?}");
 }
 
 /// The same through the locks themselves. They share one order with the whole test, and so does the oracle.

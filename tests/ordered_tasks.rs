@@ -3,8 +3,8 @@
 use lockline::{
     AsyncMutexGuard, lock_levels,
     ordered::{
-        After, DuplicateLock, Level, LevelAsyncMutex, LevelMutex, Root, TaskToken, Unlocked,
-        ordered, with_root,
+        After, CheckedMutex, DuplicateLock, Level, LevelAsyncMutex, LevelMutex, Root, TaskToken,
+        Unlocked, ordered, with_root,
     },
 };
 use static_assertions::{assert_impl_all, assert_not_impl_any, const_assert_eq};
@@ -129,10 +129,12 @@ fn tasks_of_a_runtime_get_along() {
         .map(|task| {
             let bank = Arc::clone(&bank);
             runtime.spawn(ordered(async move |mut token: TaskToken<'_, Unlocked>| {
+                let [a, b] = &bank.accounts;
                 for _ in 0..ROUNDS {
+                    drop(token.lock_all(&[b, a]).await.unwrap());
                     let (from, to) = if task % 2 == 0 { (0, 1) } else { (1, 0) };
-                    let (mut from, mut to, mut token) =
-                        token.lock_both(&bank.accounts[from], &bank.accounts[to]).await.unwrap();
+                    let (from, to) = (&bank.accounts[from], &bank.accounts[to]);
+                    let (mut from, mut to, mut token) = token.lock_both(from, to).await.unwrap();
                     *from -= task;
                     yield_now().await;
                     *to += task;
@@ -202,6 +204,79 @@ fn a_duplicate_is_found_before_anything_is_locked() {
             drop(guard);
             assert_eq!(*token.lock(one).await, 5);
         }
+    }));
+}
+
+#[test]
+fn sets_of_any_size() {
+    const N: usize = 10;
+    let locks: [LevelAsyncMutex<Account, usize>; N] =
+        std::array::from_fn(LevelAsyncMutex::<Account, usize>::new);
+    let other = LevelAsyncMutex::<Account, &str>::new("of another type");
+    block_on(ordered(async |mut token: TaskToken<'_, Unlocked>| {
+        let (a, b, at_account) = token.lock_both(&locks[2], &other).await.unwrap();
+        assert_eq!((*a, *b), (2, "of another type"));
+        assert_eq!(format!("{at_account:?}"), "TaskToken<Account>");
+        drop((a, b));
+        let backwards: [_; N] = std::array::from_fn(|n| &locks[N - 1 - n]);
+        let (guards, _) = token.lock_all(&backwards).await.unwrap();
+        assert!(guards.iter().rev().map(|guard| **guard).eq(0..N));
+        drop(guards);
+        let (guards, _) = token.lock_all(&backwards[2..7]).await.unwrap();
+        assert!(guards.iter().rev().map(|guard| **guard).eq(3..8));
+        drop(guards);
+        let twice = [&locks[4], &locks[0], &locks[7], &locks[0], &locks[4]];
+        let twice = token.lock_all(&twice).await.map(drop);
+        assert_eq!(twice, Err(DuplicateLock { first: 1, second: 3 }));
+        assert!(token.lock_all(&[] as &[&LevelAsyncMutex<Account, u32>]).await.is_ok());
+    }));
+    assert!(poll_free(&locks));
+}
+
+/// Whether all are free.
+fn poll_free<T>(locks: &[LevelAsyncMutex<Account, T>]) -> bool {
+    block_on(ordered(async |mut token: TaskToken<'_, Unlocked>| {
+        locks.iter().all(|lock| token.try_lock(lock).is_some())
+    }))
+}
+
+/// Waiting for one of a set, it has those before it; given up, it has none.
+#[test]
+fn a_set_given_up_is_released() {
+    let locks: [LevelAsyncMutex<Account, u32>; 3] = Default::default();
+    let [a, b, c] = &locks;
+    let mut holder = pin!(ordered(async |mut token: TaskToken<'_, Unlocked>| {
+        let _b = token.lock(b).await;
+        yield_now().await;
+    }));
+    assert!(poll_once(holder.as_mut()).is_pending());
+    {
+        let mut set = pin!(ordered(async |mut token: TaskToken<'_, Unlocked>| {
+            token.lock_all(&[c, b, a]).await.map(drop)
+        }));
+        assert!(poll_once(set.as_mut()).is_pending());
+        // By address, whatever the order of the arguments.
+        block_on(ordered(async |mut token: TaskToken<'_, Unlocked>| {
+            assert!(token.try_lock(a).is_none());
+            assert!(token.try_lock(c).is_some());
+        }));
+    }
+    block_on(ordered(async |mut token: TaskToken<'_, Unlocked>| {
+        assert!(token.try_lock(a).is_some());
+    }));
+    assert!(poll_once(holder).is_ready());
+    assert!(poll_free(&locks));
+}
+
+/// A hole: the checks at run time count by thread, and a task has none of its own.
+#[test]
+fn what_a_task_has_is_not_known_to_the_checks() {
+    let account = LevelAsyncMutex::<Account, u32>::new(0);
+    let checked = CheckedMutex::always_leveled::<Account>(0);
+    block_on(ordered(async |mut token: TaskToken<'_, Unlocked>| {
+        let _account = token.lock(&account).await;
+        // Two of one level, one by one, of which one is not seen.
+        assert!(checked.checked_lock().is_ok());
     }));
 }
 

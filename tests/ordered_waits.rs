@@ -3,8 +3,8 @@
 use lockline::{
     lock_levels,
     ordered::{
-        self, Always, CheckedMutex, LevelMutex, LockAllError, OrderErrorKind, Step, lock_all,
-        with_root,
+        self, Always, CheckedAcquireError, CheckedMutex, CheckedSemaphore, LevelMutex,
+        LockAllError, OrderErrorKind, Step, lock_all, with_root,
     },
 };
 use std::{
@@ -286,4 +286,21 @@ fn threads_may_start_each_other_at_one_place() {
         }
     }
     assert_eq!(depth(5), 5);
+}
+
+/// A hole: a lock is its thread's for ever if the guard is forgotten, and a thread that ended waits for nothing, so there is no circle.
+#[test]
+fn a_lock_of_a_thread_that_ended() {
+    let left = CheckedSemaphore::always(1);
+    thread::scope(|scope| {
+        let ended = scope.spawn(|| std::mem::forget(left.acquire_or_deadlock().unwrap()));
+        ended.join().unwrap();
+        // Not refused, and only `close` ends it: a mutex has nothing like that, so this is shown with a permit.
+        let wait = scope.spawn(|| left.acquire_or_deadlock().map(drop));
+        while left.waiting() == 0 {
+            thread::yield_now();
+        }
+        left.close();
+        assert!(matches!(wait.join().unwrap(), Err(CheckedAcquireError::Semaphore(_))));
+    });
 }

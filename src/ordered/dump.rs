@@ -56,7 +56,9 @@ impl ObservedOrder {
         let mut dot = "digraph locks {\n    node [shape=box];\n".to_owned();
         for (name, origin) in self.names.iter().zip(&self.origins) {
             let label = match origin {
-                Origin::Site(at) | Origin::Thread(at) => format!("{name}\\n{}", place(at)),
+                Origin::Site(at) | Origin::Permits(at) | Origin::Thread(at) => {
+                    format!("{name}\\n{}", place(at))
+                }
                 Origin::Level(_) => name.clone(),
             };
             let _ = writeln!(dot, "    {name} [label=\"{label}\"];");
@@ -79,7 +81,9 @@ impl ObservedOrder {
         let mut block = "lock_levels! {\n    pub levels {\n".to_owned();
         for class in self.sorted() {
             let _ = match self.origins[class] {
-                Origin::Site(at) => writeln!(block, "        /// Made at {}.", place(at)),
+                Origin::Site(at) | Origin::Permits(at) => {
+                    writeln!(block, "        /// Made at {}.", place(at))
+                }
                 Origin::Thread(at) => {
                     writeln!(block, "        /// Threads, started at {}.", place(at))
                 }
@@ -146,7 +150,7 @@ fn names(origins: &[Origin]) -> Vec<String> {
     for origin in origins {
         let name = match origin {
             Origin::Level(place) => place.name.to_owned(),
-            Origin::Site(at) | Origin::Thread(at) => name_of(at),
+            Origin::Site(at) | Origin::Permits(at) | Origin::Thread(at) => name_of(at),
         };
         let mut own = name.clone();
         let mut n = 2;

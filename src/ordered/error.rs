@@ -5,7 +5,7 @@ use crate::raw::order::Site;
 use core::fmt;
 use std::error::Error;
 
-/// Why a [`CheckedMutex`](super::CheckedMutex) was not waited for, with the places that matter. As a text it has
+/// Why a [`CheckedMutex`](super::CheckedMutex), or permits of a [`CheckedSemaphore`](super::CheckedSemaphore), were not waited for, with the places that matter. As a text it has
 /// a line for each.
 #[derive(Clone, Debug)]
 pub struct OrderError(Box<Facts>);
@@ -24,10 +24,11 @@ pub(super) struct Facts {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum OrderErrorKind {
-    /// The thread has this very lock.
+    /// The thread has this very lock, or too many of these very permits.
     SelfDeadlock,
     /// The thread has another lock of the same class: made at the same place, or of the same level. Several of a class are
-    /// taken together, by [`lock_all`](super::lock_all).
+    /// taken together, by [`lock_all`](super::lock_all); permits, by
+    /// [`acquire_many`](super::CheckedSemaphore::acquire_many).
     SameClass,
     /// The declaration does not have the wanted level after the one that is held.
     DeclaredOrder,
@@ -107,7 +108,7 @@ impl fmt::Display for OrderError {
         let what = match kind {
             OrderErrorKind::SelfDeadlock => "this thread has the lock already",
             OrderErrorKind::SameClass => {
-                "this thread has a lock of the same class; several are locked together, by `lock_all`"
+                "this thread has one of the same class; several are taken together, by `lock_all` or `acquire_many`"
             }
             OrderErrorKind::DeclaredOrder => "against the declared order",
             OrderErrorKind::Inversion => {

@@ -33,7 +33,7 @@ impl Level for Unlocked {
 #[diagnostic::on_unimplemented(
     message = "lock order violation: `{Self}` may not be locked while `{Held}` is held",
     label = "`{Self}` is not declared `after {Held}`, directly or over other levels",
-    note = "acquire the `{Self}` lock first, or drop the `{Held}` guard before this call, or declare the order in `lock_levels!`; locks of one level are acquired together, by `lock_all`"
+    note = "acquire the `{Self}` lock first, or drop the `{Held}` guard before this call, or declare the order in `lock_levels!`; what is of one level is acquired together, by `lock_all` or `acquire_many`"
 )]
 pub trait After<Held> {}
 

@@ -6,8 +6,10 @@
 //! |-------------------|------------------------------------------------------------|---------------------------------|
 //! | circular wait     | an order, checked by the compiler                          | [`LevelMutex`], [`Token`]       |
 //! |                   | the same for tasks                                         | [`LevelAsyncMutex`], [`TaskToken`] |
-//! |                   | an order, checked at run time                              | [`CheckedMutex`]                |
-//! | hold and wait     | taking all at once                                         | [`Token::lock_all`], [`lock_all`] |
+//! |                   | the same for permits                                       | [`LevelSemaphore`], [`LevelAsyncSemaphore`] |
+//! |                   | an order, checked at run time                              | [`CheckedMutex`], [`CheckedSemaphore`] |
+//! | hold and wait     | taking all at once                                         | [`Token::lock_all`], [`lock_all`], [`Token::acquire_many`] |
+//! |                   | letting go and walking anew, where all are not known before | [`Token::ascending`]           |
 //! | no preemption     | refusing the wait that closes the circle, and starting again | [`CheckedMutex::lock_or_deadlock`] |
 //! |                   | giving up in time                                          | [`Token::try_lock_for`], [`CheckedMutex::try_lock_for`] |
 //! | mutual exclusion  | not locking                                                | [`Counter`](crate::Counter), atomics |
@@ -18,6 +20,10 @@
 //! other. [`observed`] writes the declaration for a program that has none yet.
 //!
 //! Tasks have tokens of their own, from [`ordered`](ordered()), which they keep over an `.await` and take along from thread to thread.
+//!
+//! Permits of a semaphore are held like locks, though by several: whoever waits for one waits for those who have them. So
+//! a [`LevelSemaphore`] has a level, and a thread takes all the permits of a pool that it needs at once; a [`CheckedSemaphore`] is in the learnt
+//! order and in the waits, where permits are counted.
 //!
 //! Threads are waited for too: [`Token::scope`] puts joining them into the declared order, [`spawn`] into the one that is learnt.
 //!
@@ -57,7 +63,7 @@
 //! # What is proven
 //!
 //! A program in which every thread waits for locks with its one chain of tokens, and each wait is for a later level, or for
-//! the set of one level, has no circle of waits. Tokens make sure of both: there is one [`Root`] for each thread; a guard keeps the
+//! the set of one level, or in a walk over it, has no circle of waits. Permits taken at once are one lock in this. Tokens make sure of both: there is one [`Root`] for each thread; a guard keeps the
 //! token it came from borrowed; a level that does not come after is a compile error; and behind that error, which a
 //! hand-written implementation could silence, the rank of the level has to rise, which none can. It needs no `unsafe` in the
 //! user's code and none can be avoided without it.
@@ -83,7 +89,7 @@
 //! 5. **Stacks that change threads** (coroutines) take a token along to a thread with a root of its own, and signal handlers
 //!    run beside one. There is no such stack in safe Rust to test with.
 //! 6. **The rank** that stops hand-written orders is looked at when code is generated: `cargo check` does not show it, `cargo build` does.
-//!    `tests/ui/hand_written_relation.rs`.
+//!    `tests/ui/hand_written_relation.rs`, and `task_hand_written_relation.rs`: of a task that is never polled, there is no code.
 //! 7. **Threads joined otherwise** than by [`Token::scope`], or started by other means than [`spawn`], are not part of the order:
 //!    std's `JoinHandle::join` with a lock in hand that the thread needs. No test: it would hang, as it does with any lock.
 //! 8. **Refused though harmless**: two levels without an order between them are never held together; the run-time order does not know
@@ -93,46 +99,67 @@
 //!    fail again and again (`trying_is_not_checked_and_comes_after_nothing`); beyond 1,023 classes locks are not checked
 //!    ([`ObservedOrder::is_incomplete`]; the model `ordered::classes_run_out`); in destructors of thread-locals
 //!    they are not either (`locks_in_destructors_of_thread_locals`).
-//! 10. **A circle of waits that includes others than watched locks**, or locks with [`Never`], is not seen by
-//!     `lock_or_deadlock` (`switched_off_nothing_is_seen`). Nor is one whose lock belongs to a thread that ended with the guard forgotten.
+//! 10. **A circle of waits that includes others than watched locks and permits**, or such with [`Never`], is not seen by
+//!     `lock_or_deadlock` (`switched_off_nothing_is_seen`). Nor is one whose lock belongs to a thread that ended with the guard forgotten
+//!     (`a_lock_of_a_thread_that_ended`).
 //! 11. **A task that is not polled** keeps its locks: one of two [`ordered`](ordered()) futures that the same code polls, and stops
 //!     polling (`tests/ordered_tasks.rs`: `a_task_that_is_not_polled_keeps_its_locks`). Within one, the token stays borrowed, and
 //!     it does not compile (`tests/ui/task_not_polled.rs`). Nor are other things seen that a task waits for, as 2 and 7 say of threads:
 //!     a task that is joined with a lock in hand that it needs.
 //! 12. **A token in another task's hands**, or a scoped thread's, compiles; there it panics before it waits (`a_token_works_in_its_task_only`).
-//! 13. **Async mutexes are not checked at run time**: a [`CheckedMutex`] in a task knows nothing of the `LevelAsyncMutex`es that
-//!     the task has, and [`observed`] does not list them. Their guards are held by tasks, and the checks count by thread.
-//! 14. Starvation, priorities, and recoveries that keep undoing each other's work are other problems.
+//! 13. **Async mutexes and semaphores are not checked at run time**: a [`CheckedMutex`] in a task knows nothing of the `LevelAsyncMutex`es that
+//!     the task has, and [`observed`] does not list them (`tests/ordered_tasks.rs`: `what_a_task_has_is_not_known_to_the_checks`). Their guards are held by tasks, and the checks count by thread.
+//! 14. Starvation, priorities, and recoveries that keep undoing each other's work are other problems. A walk that
+//!     comes to a lock it has already backs off from it each time (`tests/ordered_walks.rs`: `a_lock_of_the_walk_is_busy`).
+//! 15. **Who stands before whom** in the line of a semaphore is not known to the checks: a small request may wait behind a large one that
+//!     waits for what the small one's thread has (`tests/ordered_permits.rs`: `waiters_ahead_are_not_seen`). With tokens
+//!     this cannot be, as nobody in the line has permits of that pool.
+//! 16. **A permit is a lock to the learnt order**, however many there are: two pools, or a pool and a lock, in both orders are refused though
+//!     the pools may never be empty (`both_call_sites_are_named`). And a wait counts as one that never ends although a
+//!     [`close`](CheckedSemaphore::close) would end it; how many permits there are cannot change (there is no `add_permits` here to test).
+//! 17. **Permits of a plain [`Semaphore`](crate::Semaphore)**, and of a [`LevelAsyncSemaphore`] for the checks at run time, are not seen, as 2 and
+//!     13 say of locks. A forgotten permit is as a forgotten guard (`a_forgotten_permit_is_held`).
 //!
 //! # What defeats others
 //!
 //! The programs that get past `surelock`, `lock_tree`, `lock_ordering`, `sortlock` and `tracing-mutex` are among the tests: those in
 //! `tests/ui` that name them, and the section of `tests/ordered_checked.rs` that does.
 
+mod ascending;
 mod checked;
+mod checked_semaphore;
 mod dump;
 mod error;
 mod join;
 mod level_async_mutex;
+mod level_async_semaphore;
 mod level_mutex;
+mod level_semaphore;
 mod levels;
 mod lock;
+mod pool;
 #[cfg(not(all(loom, feature = "loom")))]
 mod scope;
 mod set;
 mod task;
+mod task_set;
 mod token;
 mod trace;
 mod watch;
 
+pub use ascending::{Ascending, Backoff};
 pub use checked::CheckedMutex;
+pub use checked_semaphore::CheckedSemaphore;
 pub use dump::{ObservedOrder, observed};
 pub use error::{OrderError, OrderErrorKind, Step};
 pub use join::{JoinHandle, spawn};
 pub use level_async_mutex::LevelAsyncMutex;
+pub use level_async_semaphore::{LevelAsyncSemaphore, TaskPermit};
 pub use level_mutex::LevelMutex;
+pub use level_semaphore::LevelSemaphore;
 pub use levels::{After, Level, Unlocked};
 pub use lock::OrderedGuard;
+pub use pool::{CheckedAcquireError, OrderedPermit};
 #[cfg(not(all(loom, feature = "loom")))]
 pub use scope::Scope;
 pub use set::{CheckedSet, DuplicateLock, LockAllError, LockSet, lock_all};
@@ -145,6 +172,6 @@ pub use watch::{Always, ByBuild, Checks, Never};
 pub mod __private {
     pub use super::{
         levels::{Bool, Place, Reach, closure, ranks},
-        trace::{Shared, Trace, WaitTrace},
+        trace::{Trace, WaitTrace},
     };
 }

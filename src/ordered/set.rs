@@ -185,7 +185,8 @@ fn acquire<S: Checks>(
     members: &[One<'_, S>],
     order: &mut [usize],
 ) -> Result<Result<(), OrderError>, DuplicateLock> {
-    lock_set::sort(members, order).map_err(|(first, second)| DuplicateLock { first, second })?;
+    lock_set::sort(|member| members[member].address(), order)
+        .map_err(|(first, second)| DuplicateLock { first, second })?;
     Ok(lock_set::lock_all(members, order))
 }
 

@@ -1,7 +1,7 @@
 //! Tokens for tasks: one chain for each, whatever threads poll it.
 
 use super::{
-    DuplicateLock, LevelAsyncMutex,
+    LevelAsyncMutex,
     levels::{After, Level, Unlocked, ranks_rise},
     token::{Root, Token},
 };
@@ -22,11 +22,11 @@ local_const! {
 }
 
 /// Tells tasks apart, by its address; so it has a size.
-struct Task(#[allow(dead_code, reason = "a place of its own is all it is for")] u8);
+pub(super) struct Task(#[allow(dead_code, reason = "a place of its own is all it is for")] u8);
 
 impl Task {
     /// Polls `wait`, and sees to it that only this task does: elsewhere, another chain of locks may be in hand.
-    async fn wait<F: Future>(&self, wait: F) -> F::Output {
+    pub(super) async fn wait<F: Future>(&self, wait: F) -> F::Output {
         let mut wait = pin!(wait);
         poll_fn(|context| {
             self.check();
@@ -169,8 +169,12 @@ pub struct TaskToken<'t, Held> {
 
 impl<'t, Held: Level> TaskToken<'t, Held> {
     /// For whoever has the right to one.
-    fn new(task: &'t Task) -> Self {
+    pub(super) fn new(task: &'t Task) -> Self {
         Self { task, held: PhantomData }
+    }
+
+    pub(super) fn task(&self) -> &'t Task {
+        self.task
     }
 
     /// A token to pass on by value. This one is back when that is gone.
@@ -210,38 +214,6 @@ impl<'t, Held: Level> TaskToken<'t, Held> {
     ) -> (AsyncMutexGuard<'g, T>, TaskToken<'g, M>) {
         const { ranks_rise::<Held, M>() }
         (self.task.wait(lock.acquire()).await, TaskToken::new(self.task))
-    }
-
-    /// Two locks of one level, in the order of their addresses: so calls with the two in either order get along.
-    ///
-    /// # Errors
-    ///
-    /// If it is one lock; then it is not acquired.
-    ///
-    /// # Panics
-    ///
-    /// As [`lock`](Self::lock).
-    pub async fn lock_both<'g, M: Level + After<Held>, T: ?Sized, U: ?Sized>(
-        &'g mut self,
-        first: &'g LevelAsyncMutex<M, T>,
-        second: &'g LevelAsyncMutex<M, U>,
-    ) -> Result<(AsyncMutexGuard<'g, T>, AsyncMutexGuard<'g, U>, TaskToken<'g, M>), DuplicateLock>
-    {
-        const { ranks_rise::<Held, M>() }
-        let task = self.task;
-        let place = |lock: *const ()| lock.addr();
-        let (a, b) = (place(ptr::from_ref(first).cast()), place(ptr::from_ref(second).cast()));
-        if a == b {
-            return Err(DuplicateLock { first: 0, second: 1 });
-        }
-        let (first, second) = if a < b {
-            let first = task.wait(first.acquire()).await;
-            (first, task.wait(second.acquire()).await)
-        } else {
-            let second = task.wait(second.acquire()).await;
-            (task.wait(first.acquire()).await, second)
-        };
-        Ok((first, second, TaskToken::new(task)))
     }
 
     /// Takes the lock if it is free. Of any level, as it does not wait; and nothing else can be acquired while the

@@ -1,8 +1,8 @@
 //! An order and waits of its own, for the property tests: those of the program are shared by all of its tests.
 
 use crate::raw::{
-    order::{ClassCell, Held, Order},
-    waits::{Listed, Resource, Thread, Waits},
+    order::{ClassCell, Held, Order, UNCHECKED},
+    waits::{Listed, On, Waits},
 };
 use core::{fmt, panic::Location};
 
@@ -30,8 +30,10 @@ impl Trace {
         use crate::raw::order::Misfit::{Declared, Inverted, Same};
         let class = |origin| self.0.class(&ClassCell::new(), origin);
         let at = Location::caller();
-        let held: Vec<Held> =
-            held.iter().map(|&held| Held { class: class(held), address: 0, at }).collect();
+        let held: Vec<Held> = held
+            .iter()
+            .map(|&held| Held { class: class(held), address: 0, count: 1, at })
+            .collect();
         let wanted = class(wanted);
         if self.0.knows(&held, wanted) {
             return Ok(());
@@ -52,19 +54,10 @@ impl fmt::Debug for Trace {
     }
 }
 
-/// The waits behind [`CheckedMutex`](super::CheckedMutex), of threads that are numbers from 1.
+/// The waits behind [`CheckedMutex`](super::CheckedMutex) and [`CheckedSemaphore`](super::CheckedSemaphore), of threads that are
+/// numbers from 1.
 #[derive(Debug)]
 pub struct WaitTrace(Waits);
-
-/// Something that those threads hold, as the permits of a semaphore: each of them could end a wait for it.
-#[derive(Clone, Debug)]
-pub struct Shared(pub Vec<usize>);
-
-impl Resource for Shared {
-    fn holders(&self, name: &mut dyn FnMut(Thread)) {
-        self.0.iter().copied().for_each(name);
-    }
-}
 
 /// A thread waits until this is dropped.
 #[derive(Debug)]
@@ -77,8 +70,19 @@ impl Default for WaitTrace {
 }
 
 impl WaitTrace {
-    /// As a thread that is about to wait `on` something; none if it is refused.
-    pub fn wait<'a>(&'a self, thread: usize, on: &'a Shared) -> Option<Waiting<'a>> {
-        self.0.enter(thread, on, Location::caller(), Vec::new()).ok().map(Waiting)
+    /// As a thread that is about to wait for permits of a pool, which are enough if no more than `spare` never come back, while
+    /// it holds some of these pools. None if it is refused.
+    pub fn wait(
+        &self,
+        thread: usize,
+        held: &[(usize, usize)],
+        pool: usize,
+        spare: usize,
+    ) -> Option<Waiting<'_>> {
+        let at = Location::caller();
+        let class = UNCHECKED;
+        let held = held.iter().map(|&(address, count)| Held { class, address, count, at });
+        let on = On::Permits { address: pool, spare };
+        self.0.enter(thread, on, at, held.collect()).ok().map(Waiting)
     }
 }

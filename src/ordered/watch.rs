@@ -3,12 +3,13 @@
 use super::{
     error::{Facts, OrderError, OrderErrorKind, Step},
     levels::Place,
+    pool::{PermitWatch, WatchingPermits},
 };
 use crate::{
     raw::{
         mutex::{Observer, RawMutex},
         order::{Class, ClassCell, Edge, Held, Misfit, Order, Site},
-        waits::{self, Link, Listed, Owner, Waits},
+        waits::{self, Link, Listed, On, Owner, Waits},
     },
     statics,
     sync::{const_new, local_const, spin::Spin},
@@ -45,6 +46,9 @@ pub(super) mod sealed {
         /// Stands beside the lock.
         #[allow(private_bounds, reason = "sealed")]
         type Watch: super::Watch + core::fmt::Debug + Send + Sync + 'static;
+        /// Stands beside the semaphore.
+        #[allow(private_bounds, reason = "sealed")]
+        type PermitWatch: super::PermitWatch + core::fmt::Debug + Send + Sync + 'static;
     }
 }
 
@@ -53,14 +57,20 @@ impl sealed::Sealed for ByBuild {
     type Watch = Watching;
     #[cfg(not(debug_assertions))]
     type Watch = Idle;
+    #[cfg(debug_assertions)]
+    type PermitWatch = WatchingPermits;
+    #[cfg(not(debug_assertions))]
+    type PermitWatch = Idle;
 }
 
 impl sealed::Sealed for Always {
     type Watch = Watching;
+    type PermitWatch = WatchingPermits;
 }
 
 impl sealed::Sealed for Never {
     type Watch = Idle;
+    type PermitWatch = Idle;
 }
 
 /// What there is to do beside locking.
@@ -74,6 +84,8 @@ pub(crate) trait Watch {
     unsafe fn follow(pointer: &Self::Pointer) -> &Self;
     /// Whether the calling thread may wait for this lock, by what it holds and by the order.
     fn admit(&self, at: Site) -> Result<(), OrderError>;
+    /// The same where others of its class are held, and it is known that it may be one more.
+    fn admit_another(&self, at: Site) -> Result<(), OrderError>;
     /// Takes the lock, unless waiting for it would close a circle of waits.
     fn wait(&self, raw: &RawMutex, at: Site) -> Result<(), OrderError>;
     /// The calling thread has just taken the lock.
@@ -93,6 +105,8 @@ pub(crate) enum Origin {
     Site(Site),
     /// Of this level.
     Level(&'static Place),
+    /// A semaphore made at this place.
+    Permits(Site),
     /// No lock, but the end of the threads started at this place.
     Thread(Site),
 }
@@ -112,6 +126,7 @@ impl fmt::Display for Origin {
         match self {
             Self::Site(at) => write!(f, "the lock made at {at}"),
             Self::Level(place) => write!(f, "a lock of level `{}`", place.name),
+            Self::Permits(at) => write!(f, "the semaphore made at {at}"),
             Self::Thread(at) => write!(f, "the thread started at {at}"),
         }
     }
@@ -152,6 +167,11 @@ impl Watch for Idle {
     }
 
     #[inline]
+    fn admit_another(&self, _at: Site) -> Result<(), OrderError> {
+        Ok(())
+    }
+
+    #[inline]
     fn wait(&self, raw: &RawMutex, _at: Site) -> Result<(), OrderError> {
         raw.lock(&Nobody, None);
         Ok(())
@@ -188,39 +208,77 @@ pub(super) fn order() -> (Vec<Origin>, Vec<Edge>, bool) {
     ORDER.snapshot()
 }
 
+/// What the order knows a lock by.
+#[derive(Debug)]
+pub(super) struct Node {
+    class: ClassCell,
+    origin: Origin,
+}
+
+impl Node {
+    const_new! {
+        pub(super) const fn new(origin: Origin) -> Self {
+            Self { class: ClassCell::new(), origin }
+        }
+    }
+
+    #[inline]
+    pub(super) fn class(&self) -> Class {
+        ORDER.class(&self.class, self.origin)
+    }
+
+    /// Whether the calling thread may ask for it, by what it holds.
+    #[inline]
+    pub(super) fn admit(&self, at: Site) -> Result<(), OrderError> {
+        let class = self.class();
+        if HELD.try_with(|held| ORDER.knows(&held.borrow(), class)).unwrap_or(true) {
+            return Ok(());
+        }
+        self.admit_slow(at)
+    }
+
+    #[cold]
+    fn admit_slow(&self, at: Site) -> Result<(), OrderError> {
+        self.admit_after(&held(), at)
+    }
+
+    /// By what it holds that is not of this class.
+    fn admit_beside(&self, at: Site) -> Result<(), OrderError> {
+        let mut others = held();
+        others.retain(|held| held.class != self.class());
+        self.admit_after(&others, at)
+    }
+
+    fn admit_after(&self, held: &[Held], at: Site) -> Result<(), OrderError> {
+        ORDER
+            .admit(held, self.class(), at, Origin::may_precede)
+            .map_err(|misfit| refusal_of(misfit, self.origin, at))
+    }
+}
+
 /// Of a lock that is watched.
 #[derive(Debug)]
 #[allow(unnameable_types, reason = "part of a sealed trait")]
 pub struct Watching {
-    class: ClassCell,
+    node: Node,
     owner: Owner,
-    origin: Origin,
 }
 
 impl Watching {
     const_new! {
         pub(crate) const fn new(origin: Origin) -> Self {
-            Self { class: ClassCell::new(), owner: Owner::new(), origin }
+            Self { node: Node::new(origin), owner: Owner::new() }
         }
     }
 
-    #[inline]
-    fn class(&self) -> Class {
-        ORDER.class(&self.class, self.origin)
-    }
-
+    /// In better words, if it is this very lock that does not fit.
     #[cold]
-    fn admit_slow(&self, at: Site) -> Result<(), OrderError> {
-        let held = held();
-        let Err(misfit) = ORDER.admit(&held, self.class(), at, Origin::may_precede) else {
-            return Ok(());
-        };
-        if self.owner.is_this_thread() {
-            let this = held.iter().find(|held| held.address == waits::address(&self.owner));
-            let kind = OrderErrorKind::SelfDeadlock;
-            return Err(refusal(kind, self.origin, at, this.copied(), Vec::new()));
+    fn explain(&self, refusal: OrderError, at: Site) -> OrderError {
+        if !self.owner.is_this_thread() {
+            return refusal;
         }
-        Err(refusal_of(misfit, self.origin, at))
+        let this = held().into_iter().find(|held| held.address == waits::address(&self.owner));
+        refused(OrderErrorKind::SelfDeadlock, self.node.origin, at, this, Vec::new())
     }
 
     #[cold]
@@ -231,7 +289,7 @@ impl Watching {
                 return Ok(());
             }
         }
-        match WAITS.enter(waits::this_thread(), &self.owner, at, held()) {
+        match WAITS.enter(waits::this_thread(), On::One(&self.owner), at, held()) {
             Ok(_listed) => {
                 raw.lock(&Nobody, None);
                 Ok(())
@@ -246,7 +304,7 @@ impl Watching {
         } else {
             OrderErrorKind::Deadlock
         };
-        refusal_in(circle, kind, self.origin, at)
+        refusal_in(circle, kind, self.node.origin, at)
     }
 }
 
@@ -263,7 +321,7 @@ fn refusal_of(misfit: Misfit, wanted: Origin, at: Site) -> OrderError {
         asked: name(edge.after),
         asked_at: edge.asked_at,
     });
-    refusal(kind, wanted, at, Some(held), chain.collect())
+    refused(kind, wanted, at, Some(held), chain.collect())
 }
 
 /// Because of the waits that depend on each other.
@@ -272,10 +330,10 @@ fn refusal_in(circle: &[Link], kind: OrderErrorKind, wanted: Origin, at: Site) -
     let since = circle.last().and_then(|link| link.held_at);
     let held = held().into_iter().find(|held| Some(held.at) == since);
     let step = |&Link { waits_at, held_at }: &Link| Step::Waits { waits_at, held_at };
-    refusal(kind, wanted, at, held, circle.iter().map(step).collect())
+    refused(kind, wanted, at, held, circle.iter().map(step).collect())
 }
 
-fn refusal(
+fn refused(
     kind: OrderErrorKind,
     wanted: Origin,
     wanted_at: Site,
@@ -290,8 +348,7 @@ fn refusal(
 /// start to end.
 #[derive(Debug)]
 pub(super) struct ThreadEnd {
-    class: Class,
-    origin: Origin,
+    node: Node,
     thread: Ends,
     start: Site,
 }
@@ -300,40 +357,68 @@ pub(super) struct ThreadEnd {
 struct Ends(waits::Thread);
 
 impl waits::Resource for Ends {
-    fn holders(&self, name: &mut dyn FnMut(waits::Thread)) {
+    fn holder(&self) -> waits::Thread {
         // Ended or not: it is not listed then, and gives hope.
-        name(self.0);
+        self.0
     }
 }
 
 impl ThreadEnd {
     pub(super) fn new(start: Site) -> Self {
-        let origin = Origin::Thread(start);
-        let class = ORDER.class(&ClassCell::new(), origin);
-        Self { class, origin, thread: Ends(waits::next_thread()), start }
+        let node = Node::new(Origin::Thread(start));
+        Self { node, thread: Ends(waits::next_thread()), start }
     }
 
     /// What the thread does first.
     pub(super) fn begin(&self) -> impl FnOnce() + Send + 'static {
-        let (class, thread, at) = (self.class, self.thread.0, self.start);
+        let (class, thread, at) = (self.node.class(), self.thread.0, self.start);
         move || {
             waits::adopt(thread);
-            let _ = HELD.try_with(|held| held.borrow_mut().push(Held { class, address: 0, at }));
+            hold(Held { class, address: 0, count: 1, at });
         }
     }
 
     /// The calling thread waits for it until the result is dropped.
     pub(super) fn may_wait(&self, at: Site) -> Result<Listed<'_>, OrderError> {
         // Threads that start each other at one place are a tree, and join along it.
-        let mut others = held();
-        others.retain(|held| held.class != self.class);
-        ORDER
-            .admit(&others, self.class, at, Origin::may_precede)
-            .map_err(|misfit| refusal_of(misfit, self.origin, at))?;
+        self.node.admit_beside(at)?;
         WAITS
-            .enter(waits::this_thread(), &self.thread, at, held())
-            .map_err(|circle| refusal_in(&circle, OrderErrorKind::Deadlock, self.origin, at))
+            .enter(waits::this_thread(), On::One(&self.thread), at, held())
+            .map_err(|circle| refusal_in(&circle, OrderErrorKind::Deadlock, self.node.origin, at))
     }
+}
+
+/// The calling thread holds this from now on.
+#[inline]
+pub(super) fn hold(this: Held) {
+    let _ = HELD.try_with(|held| held.borrow_mut().push(this));
+}
+
+/// The calling thread holds this no more.
+#[inline]
+pub(super) fn let_go(address: usize, count: usize) {
+    let _ = HELD.try_with(|held| {
+        let mut held = held.borrow_mut();
+        if let Some(nth) =
+            held.iter().rposition(|held| held.address == address && held.count == count)
+        {
+            held.remove(nth);
+        }
+    });
+}
+
+/// The calling thread waits for permits until the result is dropped.
+#[cold]
+pub(super) fn may_wait_for_permits(
+    node: &Node,
+    wanted: On<'static>,
+    at: Site,
+) -> Result<Listed<'static>, OrderError> {
+    WAITS.enter(waits::this_thread(), wanted, at, held()).map_err(|circle| {
+        let alone = circle.len() == 1;
+        let kind = if alone { OrderErrorKind::SelfDeadlock } else { OrderErrorKind::Deadlock };
+        refusal_in(&circle, kind, node.origin, at)
+    })
 }
 
 /// What the calling thread holds.
@@ -372,11 +457,11 @@ impl Watch for Watching {
 
     #[inline]
     fn admit(&self, at: Site) -> Result<(), OrderError> {
-        let class = self.class();
-        if HELD.try_with(|held| ORDER.knows(&held.borrow(), class)).unwrap_or(true) {
-            return Ok(());
-        }
-        self.admit_slow(at)
+        self.node.admit(at).map_err(|refusal| self.explain(refusal, at))
+    }
+
+    fn admit_another(&self, at: Site) -> Result<(), OrderError> {
+        self.node.admit_beside(at)
     }
 
     #[inline]
@@ -387,27 +472,21 @@ impl Watch for Watching {
     #[inline]
     fn taken(&self, at: Site) {
         self.owner.set();
-        let (class, address) = (self.class(), waits::address(&self.owner));
-        let _ = HELD.try_with(|held| held.borrow_mut().push(Held { class, address, at }));
+        let (class, address) = (self.node.class(), waits::address(&self.owner));
+        hold(Held { class, address, count: 1, at });
     }
 
     #[inline]
     fn releasing(&self) {
-        let address = waits::address(&self.owner);
-        let _ = HELD.try_with(|held| {
-            let mut held = held.borrow_mut();
-            if let Some(nth) = held.iter().rposition(|held| held.address == address) {
-                held.remove(nth);
-            }
-        });
+        let_go(waits::address(&self.owner), 1);
         self.owner.clear();
     }
 
     fn is_like(&self, other: &Self) -> bool {
-        self.origin == other.origin
+        self.node.origin == other.node.origin
     }
 
     fn origin(&self) -> Option<Origin> {
-        Some(self.origin)
+        Some(self.node.origin)
     }
 }

@@ -54,8 +54,10 @@ const FEW: usize = 8;
 
 /// Sorts `order`, which has the index of each member in turn, by address; or says which two are the same.
 #[inline]
-pub(crate) fn sort<M: Member>(members: &[M], order: &mut [usize]) -> Result<(), (usize, usize)> {
-    let address = |member: usize| members[member].address();
+pub(crate) fn sort(
+    address: impl Fn(usize) -> usize,
+    order: &mut [usize],
+) -> Result<(), (usize, usize)> {
     if order.len() > FEW {
         order.sort_unstable_by_key(|&member| (address(member), member));
     } else {
@@ -68,15 +70,15 @@ pub(crate) fn sort<M: Member>(members: &[M], order: &mut [usize]) -> Result<(), 
         }
     }
     if order.windows(2).any(|pair| address(pair[0]) == address(pair[1])) {
-        return Err(duplicate(members, order));
+        return Err(duplicate(&address, order));
     }
     Ok(())
 }
 
 /// Of a sorted order with duplicates, the one that is first there again.
 #[cold]
-fn duplicate<M: Member>(members: &[M], order: &[usize]) -> (usize, usize) {
-    let same = |pair: &&[usize]| members[pair[0]].address() == members[pair[1]].address();
+fn duplicate(address: &dyn Fn(usize) -> usize, order: &[usize]) -> (usize, usize) {
+    let same = |pair: &&[usize]| address(pair[0]) == address(pair[1]);
     let pairs = order.windows(2).filter(same).map(|pair| (pair[0], pair[1]));
     pairs.min_by_key(|pair| pair.1).expect("the caller saw one")
 }

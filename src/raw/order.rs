@@ -84,6 +84,8 @@ pub(crate) struct Held {
     pub(crate) class: Class,
     /// Tells it from others of its class.
     pub(crate) address: usize,
+    /// So many permits of a semaphore; 1 of what is held whole.
+    pub(crate) count: usize,
     pub(crate) at: Site,
 }
 

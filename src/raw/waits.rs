@@ -1,8 +1,9 @@
 //! Who waits for whom, and which wait would never end.
 //!
 //! A thread that is about to wait says so in one list, unless everybody who could end its wait is, over others in the list
-//! or not, waiting for it: then it is told so and does not wait. Who could end a wait is asked of what is waited for; a mutex
-//! keeps its owner in a word of its own, so that whoever gets it without waiting has nothing to do with the list.
+//! or not, waiting for it: then it is told so and does not wait. Who could end a wait is asked of what is waited for: a mutex
+//! keeps its owner in a word of its own, so that whoever gets it without waiting has nothing to do with the list. A semaphore
+//! keeps nothing: permits that do not come back are those of threads that wait themselves, and these listed what they have.
 //! The alternative, a watchdog that looks at all threads now and then, finds a cycle when it can only be
 //! mourned.
 //!
@@ -33,19 +34,27 @@
 //!   or released it before it listed itself; but then, by **list**, the reader sees that release or something later. So each
 //!   owner in the set that is found owns what it is said to, waits, and so does the next.
 //!
-//! For what has several holders, such as the permits of a semaphore, a wait is hopeless if *all* of them are stuck; the
-//! answer is as good as what [`Resource::holders`] says.
+//! Permits are counted, not their holders: a wait for `n` of them is hopeless if those that are not held by stuck threads are
+//! fewer than `n`, whoever has these. It is as exact, among listed waits for semaphores whose number of permits does not
+//! change and whose permits stay on their threads:
+//!
+//! * *No cycle is missed.* The last one that comes finds all others listed, each with what it holds.
+//! * *Nothing else is found.* What an entry lists is held as long as the entry is there. A thread that was given its `n`
+//!   permits and is still listed is not found to be stuck: others hold no more than all but `n`. A permit that was taken and
+//!   not yet noted down is one of a thread that is not listed, and counts as one that comes back.
+//!
+//! What the line of a semaphore makes its waiters wait for, besides permits, is not known here: those who stand before them.
 //!
 //! # Progress
 //!
 //! Only threads that have to wait come to the list. What is done under its lock takes steps in the number of listed
-//! threads that the new one would wait for, directly or not.
+//! threads that the new one would wait for, directly or not; for semaphores, in that of all that are listed and what they hold.
 //!
 //! # Checked by
 //!
 //! `tests/loom/tests/models/ordered.rs`: cycles of two and of three, where exactly one is refused; waits without a cycle,
-//! where none is. `tests/ordered_waits.rs` on real threads; `tests/ordered_props.rs` compares waits for
-//! what has several holders with a simulation.
+//! where none is, with locks and with permits. `tests/ordered_waits.rs` and `tests/ordered_permits.rs` on real threads;
+//! `tests/ordered_props.rs` compares waits for permits with a simulation.
 
 use super::order::{Held, Site};
 use crate::{
@@ -96,10 +105,28 @@ pub(crate) fn adopt(number: Thread) {
     NUMBER.with(|mine| mine.set(number));
 }
 
-/// What a thread can wait for.
-pub(crate) trait Resource: Sync {
-    /// Names each thread that could end a wait for this. If there is none, nobody has to: the wait ends by itself.
-    fn holders(&self, name: &mut dyn FnMut(Thread));
+/// What one thread at a time has, and others wait for.
+pub(crate) trait Resource: Sync + fmt::Debug {
+    /// The thread that could end a wait for this; 0 if nobody has to, as the wait ends by itself.
+    fn holder(&self) -> Thread;
+}
+
+/// What a thread waits for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum On<'a> {
+    /// What one thread has.
+    One(&'a dyn Resource),
+    /// Permits of the semaphore that has this address: enough of them if no more than `spare` never come back.
+    Permits { address: usize, spare: usize },
+}
+
+impl On<'_> {
+    fn address(&self) -> usize {
+        match self {
+            Self::One(resource) => address(*resource),
+            Self::Permits { address, .. } => *address,
+        }
+    }
 }
 
 /// Who holds a lock that one thread at a time holds.
@@ -132,11 +159,8 @@ impl Owner {
 }
 
 impl Resource for Owner {
-    fn holders(&self, name: &mut dyn FnMut(Thread)) {
-        let owner = self.0.load(Relaxed);
-        if owner != 0 {
-            name(owner);
-        }
+    fn holder(&self) -> Thread {
+        self.0.load(Relaxed)
     }
 }
 
@@ -151,13 +175,11 @@ pub(crate) struct Waits(Lock<Vec<Waiting>>);
 
 struct Waiting {
     thread: Thread,
-    on: *const dyn Resource,
+    /// No longer than the borrow of what is waited for (see `enter`).
+    on: On<'static>,
     at: Site,
     held: Vec<Held>,
 }
-
-// SAFETY: a resource may be looked at by any thread, and an entry lasts no longer than its borrow (see `enter`).
-unsafe impl Send for Waiting {}
 
 impl fmt::Debug for Waiting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -198,16 +220,13 @@ impl Waits {
     pub(crate) fn enter<'a>(
         &'a self,
         thread: Thread,
-        on: &'a dyn Resource,
+        on: On<'a>,
         at: Site,
         held: Vec<Held>,
     ) -> Result<Listed<'a>, Vec<Link>> {
-        let on: *const (dyn Resource + 'a) = on;
-        #[allow(clippy::transmute_ptr_to_ptr, reason = "a cast does not extend a lifetime")]
         // SAFETY: only the lifetime changes. The entry is gone before the borrow is: `Listed` has that lifetime, and is
         // dropped by those few who have one.
-        let on =
-            unsafe { core::mem::transmute::<*const (dyn Resource + 'a), *const dyn Resource>(on) };
+        let on = unsafe { core::mem::transmute::<On<'a>, On<'static>>(on) };
         self.0.with(|list| {
             list.push(Waiting { thread, on, at, held });
             let stuck = stuck_with(list, thread);
@@ -225,19 +244,45 @@ fn entry(list: &[Waiting], thread: Thread) -> Option<&Waiting> {
     list.iter().find(|waiting| waiting.thread == thread)
 }
 
-impl Waiting {
-    fn holders(&self) -> Vec<Thread> {
-        let mut holders = Vec::new();
-        // SAFETY: the entry is in the list, so its resource is borrowed still.
-        let on = unsafe { &*self.on };
-        on.holders(&mut |thread| holders.push(thread));
-        holders
+/// Those who hold what a thread waits for: how much each, and how much of this may be stuck while there is hope.
+struct Holders {
+    shares: Vec<(Thread, usize)>,
+    spare: usize,
+}
+
+impl Holders {
+    fn of(list: &[Waiting], waiting: &Waiting) -> Self {
+        match waiting.on {
+            On::One(resource) => {
+                let holder = resource.holder();
+                let shares = if holder == 0 { Vec::new() } else { vec![(holder, 1)] };
+                Self { shares, spare: 0 }
+            }
+            On::Permits { address, spare } => {
+                // Who is not listed goes on, and gives its permits back.
+                let shares = list.iter().filter_map(|other| {
+                    let permits = other.held.iter().filter(|held| held.address == address);
+                    let count = permits.map(|held| held.count).sum();
+                    (count > 0).then_some((other.thread, count))
+                });
+                Self { shares: shares.collect(), spare }
+            }
+        }
+    }
+
+    fn threads(&self) -> impl Iterator<Item = Thread> {
+        self.shares.iter().map(|(thread, _)| *thread)
+    }
+
+    fn are_hopeless(&self, stuck: &[Thread]) -> bool {
+        let lost = self.shares.iter().filter(|(thread, _)| stuck.contains(thread));
+        lost.map(|(_, count)| count).sum::<usize>() > self.spare
     }
 }
 
 /// All listed threads that `me` waits for, directly or not, and that are stuck if it is, with itself; or none if it is not.
-fn stuck_with(list: &[Waiting], me: Thread) -> Vec<(Thread, Vec<Thread>)> {
-    let mut found: Vec<(Thread, Vec<Thread>)> = Vec::new();
+fn stuck_with(list: &[Waiting], me: Thread) -> Vec<(Thread, Holders)> {
+    let mut found: Vec<(Thread, Holders)> = Vec::new();
     let mut next = vec![me];
     while let Some(thread) = next.pop() {
         if found.iter().any(|(known, _)| *known == thread) {
@@ -245,45 +290,42 @@ fn stuck_with(list: &[Waiting], me: Thread) -> Vec<(Thread, Vec<Thread>)> {
         }
         // Who is not listed goes on, and gives hope.
         let Some(waiting) = entry(list, thread) else { continue };
-        let holders = waiting.holders();
-        next.extend(&holders);
+        let holders = Holders::of(list, waiting);
+        next.extend(holders.threads());
         found.push((thread, holders));
     }
     loop {
-        let waiting: Vec<Thread> = found.iter().map(|(thread, _)| *thread).collect();
-        found.retain(|(_, holders)| {
-            !holders.is_empty() && holders.iter().all(|holder| waiting.contains(holder))
-        });
+        let stuck: Vec<Thread> = found.iter().map(|(thread, _)| *thread).collect();
+        found.retain(|(_, holders)| holders.are_hopeless(&stuck));
         if !found.iter().any(|(thread, _)| *thread == me) {
             return Vec::new();
         }
-        if found.len() == waiting.len() {
+        if found.len() == stuck.len() {
             return found;
         }
     }
 }
 
-/// From `me` along the first holder of each, until it comes back.
-fn circle(list: &[Waiting], me: Thread, stuck: &[(Thread, Vec<Thread>)]) -> Vec<Link> {
+/// From `me` along the first stuck holder of each, until it comes back.
+fn circle(list: &[Waiting], me: Thread, stuck: &[(Thread, Holders)]) -> Vec<Link> {
+    let of = |thread| stuck.iter().find(|(stuck, _)| *stuck == thread).map(|(_, holders)| holders);
     let mut links = Vec::new();
     let mut seen = Vec::new();
     let mut thread = me;
     while !seen.contains(&thread) {
         seen.push(thread);
         let Some(waiting) = entry(list, thread) else { break };
-        let Some(holder) = stuck
-            .iter()
-            .find(|(stuck, _)| *stuck == thread)
-            .and_then(|(_, holders)| holders.first())
+        let Some(holder) =
+            of(thread).and_then(|holders| holders.threads().find(|holder| of(*holder).is_some()))
         else {
             break;
         };
-        let address = waiting.on.cast::<()>().addr();
-        let held_at = entry(list, *holder).and_then(|holder| {
+        let address = waiting.on.address();
+        let held_at = entry(list, holder).and_then(|holder| {
             holder.held.iter().find(|held| held.address == address).map(|held| held.at)
         });
         links.push(Link { waits_at: waiting.at, held_at });
-        thread = *holder;
+        thread = holder;
     }
     links
 }

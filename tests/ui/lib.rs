@@ -1,6 +1,9 @@
 //! What the programs beside this file are about: a bank. Each begins with the errors that it must be rejected with.
 
-use lockline::{lock_levels, ordered::LevelMutex};
+use lockline::{
+    lock_levels,
+    ordered::{LevelMutex, LevelSemaphore},
+};
 
 lock_levels! {
     pub levels {
@@ -17,14 +20,28 @@ pub static BOB: LevelMutex<Account, u32> = LevelMutex::new(0);
 pub static AUDIT: LevelMutex<Audit, u32> = LevelMutex::new(0);
 pub static JOURNAL: LevelMutex<Journal, u32> = LevelMutex::new(0);
 
+lock_levels! {
+    pub levels {
+        Settings;
+        Connections after Settings;
+        Statistics after Connections;
+    }
+}
+
+pub static SETTINGS: LevelMutex<Settings, u32> = LevelMutex::new(0);
+pub static POOL: LevelSemaphore<Connections> = LevelSemaphore::new(5);
+pub static QUERIES: LevelMutex<Statistics, u32> = LevelMutex::new(0);
+
 /// For tasks.
 pub mod tasks {
-    use super::{Account, Journal};
-    use lockline::ordered::LevelAsyncMutex;
+    use super::{Account, Connections, Journal};
+    use lockline::ordered::{LevelAsyncMutex, LevelAsyncSemaphore};
 
     pub static ALICE: LevelAsyncMutex<Account, u32> = LevelAsyncMutex::new(0);
     pub static BOB: LevelAsyncMutex<Account, u32> = LevelAsyncMutex::new(0);
     pub static JOURNAL: LevelAsyncMutex<Journal, u32> = LevelAsyncMutex::new(0);
+
+    pub static POOL: LevelAsyncSemaphore<Connections> = LevelAsyncSemaphore::new(5);
 
     /// As a runtime's.
     pub fn spawn<F: Future<Output = ()> + Send + 'static>(_task: F) {}

@@ -20,6 +20,7 @@ mod linear;
 mod mutex;
 mod mutex_timed;
 mod ordered;
+mod permits;
 mod queue;
 mod semaphore;
 mod small_programs;
@@ -41,6 +42,7 @@ const PRIMITIVES: &[&[Model]] = &[
     mutex_timed::MODELS,
     condvar::MODELS,
     ordered::MODELS,
+    permits::MODELS,
     wait_list::MODELS,
     semaphore::MODELS,
     async_mutex::MODELS,

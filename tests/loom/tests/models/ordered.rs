@@ -255,6 +255,8 @@ pub(crate) const MODELS: &[Model] = &[
     Model {
         name: "ordered::circle_of_three",
         promise: "of three waits that close a circle one is refused; without a circle none is",
+        // With two, it had not come to an end after four minutes. Whatever two of the threads can do to each other is in
+        // `circle_of_two`; here it is the way over the third.
         bound: Some(1),
         body: || {
             let ring = Ring::<3>::new();
