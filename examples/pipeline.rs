@@ -165,14 +165,19 @@ fn put<T>(queue: &Producer<T>, level: &Level, item: T) {
     level.saw(queue.len());
 }
 
-/// Calls `found` with each file below `directory`, except what is below `not`.
-fn walk(directory: &Path, not: &Path, mut found: impl FnMut(PathBuf)) {
+/// Calls `found` with each file below `directory`, except what is below `not`, and `failed` with what it cannot look at.
+fn walk(
+    directory: &Path,
+    not: &Path,
+    mut found: impl FnMut(PathBuf),
+    failed: impl Fn(&Path, &io::Error),
+) {
     let mut directories = vec![directory.to_owned()];
     while let Some(directory) = directories.pop() {
         let entries = match fs::read_dir(&directory) {
             Ok(entries) => entries,
             Err(error) => {
-                tell(&directory, &error);
+                failed(&directory, &error);
                 continue;
             }
         };
@@ -182,7 +187,7 @@ fn walk(directory: &Path, not: &Path, mut found: impl FnMut(PathBuf)) {
                 Ok((kind, path)) if kind.is_file() => found(path),
                 // A link could lead in a circle, a device may have no end.
                 Ok(_) => {}
-                Err(error) => tell(&directory, &error),
+                Err(error) => failed(&directory, &error),
             }
         }
     }
@@ -267,7 +272,7 @@ fn run(from: &Path, to: &Path) -> io::Result<()> {
             scope.spawn(move || reader(from, to, paths, &next));
         }
         let next = paths.producer();
-        walk(from, to, |path| put(&next, &TO_READ, path));
+        walk(from, to, |path| put(&next, &TO_READ, path), tell);
     });
     runtime.block_on(async {
         for writer in writers {
@@ -277,7 +282,7 @@ fn run(from: &Path, to: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether what was written of a file is what was read. Not, if it could not be written, which has been told.
+/// Whether what was written of a file is what was read.
 fn same(read: &Path, written: &Path) -> io::Result<bool> {
     let open = |path| File::open(path).map(|file| BufReader::with_capacity(CHUNK, file).bytes());
     let (mut read, mut written) = (open(read)?, open(written)?);
@@ -364,7 +369,7 @@ fn report(from: &Path) -> Result<bool, String> {
     println!("most chunks at once: {} of {BOUND} that could be", most(&CHUNKS));
 
     let (mut equal, mut compared) = (true, 0);
-    walk(from, &to.0, |path| {
+    let compare = |path: PathBuf| {
         let written = to.0.join(path.strip_prefix(from).expect("it was found there"));
         // Else it was told that it could not be read or written.
         if written.exists() {
@@ -378,7 +383,9 @@ fn report(from: &Path) -> Result<bool, String> {
                 Err(error) => tell(&path, &error),
             }
         }
-    });
+    };
+    // What cannot be looked at was told the first time.
+    walk(from, &to.0, compare, |_, _| {});
     let stages = [&TRANSFORMED, &WRITTEN].map(CounterSet::sums);
     let through = stages.iter().all(|stage| *stage == [bytes, lines]);
     let bounded = most(&CHUNKS) <= BOUND && CHUNKS.now.load(Relaxed) == 0;
