@@ -6,6 +6,7 @@
 use crate::{
     cases::{Case, Measured},
     cores,
+    ring::{APART, ENDS_TOGETHER, INDICES_TOGETHER, Ring},
 };
 use crossbeam_utils::CachePadded;
 use lockline::{Counter, CounterSet, Mutex, Semaphore};
@@ -144,6 +145,28 @@ pub(crate) fn pairs() -> Vec<Beside> {
                 move |thread, n| lock_or_add(thread, n, &both.0, &both.1)
             }),
         ),
+        Beside::new(
+            "`WorkQueue`'s ring, the indices of its ends",
+            ("both in one line", {
+                let ring = Ring::new(INDICES_TOGETHER);
+                move |thread, n| ring.pass(thread, n)
+            }),
+            ("each padded", {
+                let ring = Ring::new(APART);
+                move |thread, n| ring.pass(thread, n)
+            }),
+        ),
+        Beside::new(
+            "`WorkQueue`'s ring, its flags that somebody waits",
+            ("each in the line of its end's index", {
+                let ring = Ring::new(ENDS_TOGETHER);
+                move |thread, n| ring.pass(thread, n)
+            }),
+            ("each padded", {
+                let ring = Ring::new(APART);
+                move |thread, n| ring.pass(thread, n)
+            }),
+        ),
     ]
 }
 
@@ -165,7 +188,8 @@ fn lock_or_add(thread: usize, n: u64, lock: &Mutex<u64>, word: &AtomicU64) {
 /// What the rows cannot say themselves.
 pub(crate) const NOTE: &str = "Additions on their own hide in the store buffer, as stores do. They cannot where \
     a locked instruction comes between them, as each lock and each queue executes one: it waits until the \
-    buffer is empty. Its own time, on a line of its thread's own, is in both columns.";
+    buffer is empty. Its own time, on a line of its thread's own, is in both columns. \
+    The queue's rows are of its ring without the waits, in both columns; one thread puts in and the other takes out.";
 
 fn each_in_turn(n: u64, add: impl Fn(usize)) {
     let mut index = 0;

@@ -16,6 +16,7 @@
 //! | `layouts.rs`  | two words at four distances; a line passed to and fro                        |
 //! | `counters.rs` | our counter and what one would write instead                                 |
 //! | `beside.rs`   | each primitive packed and padded: **a new primitive adds a row here**        |
+//! | `ring.rs`     | the queue's ring, for its rows in `beside.rs`                                |
 //! | `cores.rs`    | which cores, and which pairs of them                                         |
 //! | `samples.rs`  | what one sample tells, and the file of them                                  |
 //! | `page.rs`     | the page                                                                     |
@@ -28,6 +29,7 @@ mod counters;
 mod layouts;
 mod page;
 mod picture;
+mod ring;
 mod samples;
 
 use lockline_harness::machine::Watch;

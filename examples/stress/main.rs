@@ -22,6 +22,8 @@
 //!
 //! Each part checks its sums. The exit status is not zero if one of them is wrong.
 
+mod work_queue;
+
 use lockline::{
     AsyncMutex, Condvar, Fairness, MappedMutexGuard, Mutex, MutexGuard, Observed, OwnedMutexGuard,
     Plain, Policy, Semaphore, SendGuards, poison,
@@ -69,6 +71,8 @@ fn main() -> ExitCode {
         ("poison", poisoned),
         ("semaphore", permits),
         ("semaphore, in order", permits_in_order),
+        ("work queue", work_queue::every_way),
+        ("work queue, closed", work_queue::closed),
     ] {
         let start = Instant::now();
         let (is, should_be) = part(rounds);
