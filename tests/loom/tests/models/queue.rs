@@ -1,7 +1,7 @@
 //! The queue's waits, each model with both ways of publishing.
 
 use crate::{
-    executor::{Task, block_on, poll},
+    executor::{Task, block_on, poll, run},
     harness::{Model, spawn},
 };
 use lockline_loom::{
@@ -196,6 +196,56 @@ both! {
         let producer = spawn(&q, |q| block_on(q.push_async(2)).is_ok());
         assert_eq!((q.pop(), q.pop()), (Some(1), Some(2)));
         assert!(producer.join().unwrap());
+    }
+
+    told_for_nothing, "a task that was woken in vain, and then has what came meanwhile, wakes the next for the rest", Some(2), |by_store| {
+        let q = queue(by_store, 3);
+        let tasks = [(); 2].map(|()| Task::new(|| {}));
+        let (mut a, mut b) = (pin!(q.pop_async()), pin!(q.pop_async()));
+        assert!(poll(a.as_mut(), &tasks[0]).is_pending());
+        assert!(poll(b.as_mut(), &tasks[1]).is_pending());
+        // The first is told, and comes too late.
+        q.try_push(1).unwrap();
+        q.try_pop().unwrap();
+        let producer = spawn(&q, |q| (2..4).for_each(|n| q.try_push(n).unwrap()));
+        assert!(tasks[0].was_woken());
+        let _ = poll(a.as_mut(), &tasks[0]);
+        producer.join().unwrap();
+        assert!(q.is_empty() || tasks.iter().any(|task| task.was_woken()));
+    }
+
+    told_of_no_room, "a task that was told of room in vain, and then has what came meanwhile, wakes the next for the rest", Some(2), |by_store| {
+        let q = queue(by_store, 2);
+        q.push_batch(&mut vec![1, 2]).unwrap();
+        let tasks = [(); 2].map(|()| Task::new(|| {}));
+        let (mut a, mut b) = (pin!(q.push_async(4)), pin!(q.push_async(5)));
+        assert!(poll(a.as_mut(), &tasks[0]).is_pending());
+        assert!(poll(b.as_mut(), &tasks[1]).is_pending());
+        q.try_pop().unwrap();
+        q.try_push(3).unwrap();
+        let consumer = spawn(&q, |q| (2..4).for_each(|n| assert_eq!(q.try_pop(), Ok(n))));
+        assert!(tasks[0].was_woken());
+        let _ = poll(a.as_mut(), &tasks[0]);
+        consumer.join().unwrap();
+        assert!(q.is_full() || tasks.iter().any(|task| task.was_woken()));
+    }
+
+    thread_told_for_nothing, "a thread that was woken in vain, and then has what came meanwhile, wakes the next for the rest", Some(2), |by_store| {
+        let q = queue(by_store, 2);
+        let other = spawn(&q, |q| {
+            let task = Task::new(|| {});
+            let mut pop = pin!(q.pop_async());
+            assert!(poll(pop.as_mut(), &task).is_pending());
+            q.try_push(1).unwrap();
+            let stolen = q.try_pop().is_ok();
+            q.try_push(2).unwrap();
+            if stolen {
+                q.try_push(3).unwrap();
+            }
+            run(pop, &task)
+        });
+        let mine = q.pop().unwrap();
+        assert!(mine + other.join().unwrap().unwrap() >= 3);
     }
 
     cancelled, "a pop that is dropped after it was woken passes the wake-up on and loses nothing", Some(1), |by_store| {
