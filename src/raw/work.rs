@@ -283,7 +283,8 @@ impl<T> Work<T> {
         let result = loop {
             let look = self.ring.look_again(end, false);
             if look != Look::Ready {
-                owes = false;
+                // Who dozes may have missed what it owes the others a look for.
+                owes &= look == Look::Doze;
                 let wait = Wait::start();
                 let told = waiter.sleep(Spin::spent(), until(look, deadline), || {});
                 habit.slept(wait);
@@ -368,7 +369,11 @@ impl<T> Work<T> {
             return Poll::Ready(result);
         }
         if look == Look::Doze {
-            // Nobody may tell it: it asks to be polled again.
+            // It, or what it owes the others a look for, may have been missed: it asks to be polled again, and has the
+            // first in line look, as it may be dropped before that.
+            if owes {
+                self.notify_slow(end);
+            }
             waker.wake_by_ref();
         }
         Poll::Pending

@@ -1,6 +1,6 @@
 //! The asymmetric fences, both as `SeqCst` fences; a model chooses the kind of release.
 
-use super::{atomic::fence, park};
+use super::{atomic::fence, fault, park};
 use core::sync::atomic::{
     AtomicBool,
     Ordering::{Relaxed, SeqCst},
@@ -31,7 +31,6 @@ pub(crate) fn light_fence() {
 pub(crate) enum Sleep {
     Fenced,
     Chained,
-    #[allow(dead_code, reason = "models have no kernel that changes its mind")]
     Short,
 }
 
@@ -39,6 +38,9 @@ pub(crate) enum Sleep {
 pub(crate) fn heavy_fence() -> Sleep {
     if !releases_by_store() {
         return Sleep::Chained;
+    }
+    if fault::here(fault::Kind::Refusal) {
+        return Sleep::Short;
     }
     fence(SeqCst);
     Sleep::Fenced

@@ -20,6 +20,8 @@ pub enum Kind {
     LongWait,
     /// Who was woken takes long to come.
     SlowWaking,
+    /// The kernel makes no fence after all.
+    Refusal,
     /// Code handed in by the user panics.
     Panic,
 }

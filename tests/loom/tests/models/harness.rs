@@ -36,6 +36,9 @@ pub(crate) struct Model {
 /// takes the place of one of its preemptions, unless that is its only one. Of many small programs, each tries it with one.
 const FAULT_PREEMPTIONS: usize = 2;
 
+/// Likewise in a model of many programs.
+const OF_MANY: usize = 1;
+
 /// The longest path through a model. A mutant that runs longer has hit a limit, not a failure.
 const MAX_BRANCHES: usize = 5_000;
 
@@ -225,21 +228,26 @@ pub(crate) fn child(models: &[&Model], args: &[String]) -> ! {
     audit::record();
     report_panics(path.clone());
 
-    fault::forget();
-    let executions = check(model, bound(model.bound));
-    let points = fault::points();
-    append(&path, &format!("executions\t{executions}"));
-    IN_FAULT_RUN.store(1, Relaxed);
-    let of_faults =
-        model.bound.map_or(FAULT_PREEMPTIONS, |own| own.saturating_sub(1).max(own.min(1)));
-    let most = if VARIANTS.load(Relaxed) > 1 { 1 } else { FAULT_PREEMPTIONS };
-    let of_faults = Some(of_faults.min(most));
-    let mut fault_executions = 0;
-    for &point in &points {
-        fault::choose(Some(point));
-        fault_executions += check(model, bound(of_faults));
+    let (mut executions, mut faults, mut fault_executions) = (0, 0, 0);
+    while VARIANT.load(Relaxed) < VARIANTS.load(Relaxed) {
+        fault::forget();
+        executions += check(model, bound(model.bound));
+        IN_FAULT_RUN.store(1, Relaxed);
+        let most = if VARIANTS.load(Relaxed) == 1 { FAULT_PREEMPTIONS } else { OF_MANY };
+        let of_faults =
+            model.bound.map_or(FAULT_PREEMPTIONS, |own| own.saturating_sub(1).max(own.min(1)));
+        let of_faults = Some(of_faults.min(most));
+        for point in fault::points() {
+            fault::choose(Some(point));
+            fault_executions += check(model, bound(of_faults));
+            faults += 1;
+        }
+        fault::choose(None);
+        IN_FAULT_RUN.store(0, Relaxed);
+        VARIANT.fetch_add(1, Relaxed);
     }
-    append(&path, &format!("faults\t{}\t{fault_executions}", points.len()));
+    append(&path, &format!("executions\t{executions}"));
+    append(&path, &format!("faults\t{faults}\t{fault_executions}"));
     for Site { file, line, column, operation, was } in audit::recorded() {
         append(&path, &format!("site\t{file}\t{line}\t{column}\t{operation}\t{was}"));
     }
@@ -296,18 +304,8 @@ pub(crate) fn variant(count: usize) -> usize {
     VARIANT.load(Relaxed)
 }
 
-/// Explores `model` and counts the executions.
+/// Explores `model`, or the program of it whose turn it is, and counts the executions.
 fn check(model: &Model, bound: Option<usize>) -> usize {
-    let mut executions = 0;
-    VARIANT.store(0, Relaxed);
-    while VARIANT.load(Relaxed) < VARIANTS.load(Relaxed) {
-        executions += check_one(model, bound);
-        VARIANT.fetch_add(1, Relaxed);
-    }
-    executions
-}
-
-fn check_one(model: &Model, bound: Option<usize>) -> usize {
     let mut builder = loom::model::Builder::new();
     builder.preemption_bound = bound;
     builder.max_branches = MAX_BRANCHES;

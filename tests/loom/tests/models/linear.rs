@@ -1,10 +1,6 @@
 //! Every small program over the queue's answers that do not wait, in every interleaving, against a sequential queue.
 //!
-//! For each execution an order of its operations is sought in which a sequential queue gives the same answers. The
-//! order must keep each thread's own for all operations, and the order in time for those that took effect: a refusal
-//! may have looked at an index that was a moment old.
-//!
-//! One model is many programs, each explored on its own.
+//! What counts as explained is in `tests/sequential`. One model is many programs, each explored on its own.
 
 use crate::harness::{self, Model};
 use lockline_loom::{
@@ -19,138 +15,14 @@ use lockline_loom::{
     queue::{TryPopError, TryPushError},
 };
 use loom::cell::UnsafeCell;
+use sequential::{Answer, Event, OPS, Op, Queue, explained};
 use std::{
     cell::{Cell, RefCell},
-    collections::VecDeque,
     rc::Rc,
 };
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Op {
-    Push,
-    Pop,
-    /// Two at most.
-    Batch,
-    Close,
-}
-
-const OPS: [Op; 4] = [Op::Push, Op::Pop, Op::Batch, Op::Close];
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Answer {
-    Pushed,
-    Full,
-    Popped(Vec<u32>),
-    Empty,
-    Closed,
-    /// Of a close: whether it was the first.
-    Did(bool),
-}
-
-/// What was done and answered, and when.
-#[derive(Clone, Debug)]
-struct Event {
-    thread: usize,
-    start: usize,
-    end: usize,
-    op: Op,
-    item: u32,
-    answer: Answer,
-}
-
-impl Event {
-    fn took_effect(&self) -> bool {
-        matches!(self.answer, Answer::Pushed | Answer::Popped(_) | Answer::Did(true))
-    }
-}
-
-/// The sequential queue.
-#[derive(Clone)]
-struct Sequential {
-    capacity: usize,
-    items: VecDeque<u32>,
-    closed: bool,
-}
-
-impl Sequential {
-    /// Whether it may answer so; and does.
-    fn answers(&mut self, event: &Event) -> bool {
-        let Event { op, item, answer, .. } = event;
-        match (op, answer) {
-            (Op::Push, Answer::Pushed) => {
-                self.items.push_back(*item);
-                !self.closed && self.items.len() <= self.capacity
-            }
-            (Op::Push, Answer::Full) => !self.closed && self.items.len() == self.capacity,
-            (Op::Push, Answer::Closed) => self.closed,
-            // A batch takes one at least; the next may still be on its way in.
-            (Op::Pop | Op::Batch, Answer::Popped(taken)) => {
-                let at_most = if *op == Op::Pop { 1 } else { 2 };
-                (1..=at_most).contains(&taken.len())
-                    && taken.iter().all(|item| self.items.pop_front() == Some(*item))
-            }
-            (Op::Pop | Op::Batch, Answer::Empty) => !self.closed && self.items.is_empty(),
-            (Op::Pop | Op::Batch, Answer::Closed) => self.closed && self.items.is_empty(),
-            (Op::Close, Answer::Did(first)) => core::mem::replace(&mut self.closed, true) != *first,
-            _ => false,
-        }
-    }
-}
-
-/// Whether there is an order.
-fn explained(history: &[Event], done: u32, state: &Sequential) -> bool {
-    if done.count_ones() as usize == history.len() {
-        return true;
-    }
-    (0..history.len()).any(|next| {
-        let event = &history[next];
-        let must_wait = |(nth, other): (usize, &Event)| {
-            let own = other.thread == event.thread;
-            let in_time = own || (other.took_effect() && event.took_effect());
-            nth != next && done & 1 << nth == 0 && in_time && other.end < event.start
-        };
-        let mut state = state.clone();
-        done & 1 << next == 0
-            && !history.iter().enumerate().any(must_wait)
-            && state.answers(event)
-            && explained(history, done | 1 << next, &state)
-    })
-}
-
-/// What the programs run on.
-trait Queue: 'static {
-    fn new(capacity: usize) -> Self;
-    fn answer(&self, op: Op, item: u32) -> Answer;
-}
-
-impl Queue for WorkQueue<u32> {
-    fn new(capacity: usize) -> Self {
-        Self::new(capacity)
-    }
-
-    fn answer(&self, op: Op, item: u32) -> Answer {
-        let refused = |why| match why {
-            TryPopError::Empty => Answer::Empty,
-            TryPopError::Closed => Answer::Closed,
-        };
-        match op {
-            Op::Push => match self.try_push(item) {
-                Ok(()) => Answer::Pushed,
-                Err(TryPushError::Full(back)) => {
-                    assert_eq!(back, item);
-                    Answer::Full
-                }
-                Err(TryPushError::Closed(_)) => Answer::Closed,
-            },
-            Op::Pop => self.try_pop().map_or_else(refused, |item| Answer::Popped(vec![item])),
-            Op::Batch => {
-                let mut items = Vec::new();
-                self.try_pop_batch(&mut items, 2).map_or_else(refused, |_| Answer::Popped(items))
-            }
-            Op::Close => Answer::Did(self.close()),
-        }
-    }
-}
+#[path = "../../../sequential/mod.rs"]
+mod sequential;
 
 /// Who did what, by a clock that loom does not see.
 #[derive(Default)]
@@ -206,8 +78,7 @@ fn run<Q: Queue>(capacity: usize, before: u32, program: &[Vec<Op>]) {
         log.events.borrow().last().unwrap().answer.clone()
     } {}
     let history = log.events.borrow();
-    let start = Sequential { capacity, items: VecDeque::new(), closed: false };
-    assert!(explained(&history, 0, &start), "no sequential queue answers so: {history:?}");
+    assert!(explained(capacity, &history), "no sequential queue answers so: {history:?}");
 }
 
 /// Every program of so many threads with so many operations each, but one of those that differ in the threads'

@@ -1,7 +1,7 @@
 //! The queue's waits, each model with both ways of publishing.
 
 use crate::{
-    executor::{Task, block_on, poll},
+    executor::{Task, block_on, poll, run},
     harness::{Model, spawn},
 };
 use lockline_loom::{
@@ -198,6 +198,60 @@ both! {
         assert!(producer.join().unwrap());
     }
 
+    told_for_nothing, "a task that was woken in vain, then has what came meanwhile or is dropped, wakes the next for the rest", Some(2), |by_store| {
+        let q = queue(by_store, 3);
+        let tasks = [(); 2].map(|()| Task::new(|| {}));
+        let mut a = Box::pin(q.pop_async());
+        let mut b = pin!(q.pop_async());
+        assert!(poll(a.as_mut(), &tasks[0]).is_pending());
+        assert!(poll(b.as_mut(), &tasks[1]).is_pending());
+        // The first is told, and comes too late.
+        q.try_push(1).unwrap();
+        q.try_pop().unwrap();
+        let producer = spawn(&q, |q| (2..4).for_each(|n| q.try_push(n).unwrap()));
+        assert!(tasks[0].was_woken());
+        let _ = poll(a.as_mut(), &tasks[0]);
+        drop(a);
+        producer.join().unwrap();
+        assert!(q.is_empty() || tasks[1].was_woken());
+    }
+
+    told_of_no_room, "a task that was told of room in vain, and then has what came meanwhile, wakes the next for the rest", Some(2), |by_store| {
+        let q = queue(by_store, 2);
+        q.push_batch(&mut vec![1, 2]).unwrap();
+        let tasks = [(); 2].map(|()| Task::new(|| {}));
+        let (mut a, mut b) = (pin!(q.push_async(4)), pin!(q.push_async(5)));
+        assert!(poll(a.as_mut(), &tasks[0]).is_pending());
+        assert!(poll(b.as_mut(), &tasks[1]).is_pending());
+        q.try_pop().unwrap();
+        q.try_push(3).unwrap();
+        let consumer = spawn(&q, |q| (2..4).for_each(|n| assert_eq!(q.try_pop(), Ok(n))));
+        assert!(tasks[0].was_woken());
+        let _ = poll(a.as_mut(), &tasks[0]);
+        consumer.join().unwrap();
+        assert!(q.is_full() || tasks.iter().any(|task| task.was_woken()));
+    }
+
+    thread_told_for_nothing, "a thread that was woken in vain, and then has what came meanwhile, wakes the next for the rest", Some(1), |by_store| {
+        let q = queue(by_store, 2);
+        let other = spawn(&q, |q| {
+            let task = Task::new(|| {});
+            let mut pop = pin!(q.pop_async());
+            assert!(poll(pop.as_mut(), &task).is_pending());
+            q.try_push(1).unwrap();
+            let stolen = q.try_pop().is_ok();
+            // A good moment to come and find nothing.
+            loom::thread::yield_now();
+            q.try_push(2).unwrap();
+            if stolen {
+                q.try_push(3).unwrap();
+            }
+            run(pop, &task)
+        });
+        let mine = q.pop().unwrap();
+        assert!(mine + other.join().unwrap().unwrap() >= 3);
+    }
+
     cancelled, "a pop that is dropped after it was woken passes the wake-up on and loses nothing", Some(1), |by_store| {
         let q = queue(by_store, 1);
         let other = spawn(&q, WorkQueue::pop);
@@ -214,16 +268,29 @@ both! {
         assert!(other.join().unwrap().is_some());
     }
 
-    task_and_thread, "a task and a thread that wait for items are both woken", Some(1), |by_store| {
+    cancelled_push, "a push that is dropped after it was woken passes the wake-up on", Some(1), |by_store| {
         let q = queue(by_store, 1);
+        q.push(1).unwrap();
+        let other = spawn(&q, |q| q.push(2).unwrap());
+        let consumer = spawn(&q, |q| q.pop().unwrap());
+        let went_in = {
+            let task = Task::new(|| {});
+            let mut push = pin!(q.push_async(4));
+            poll(push.as_mut(), &task).is_ready()
+        };
+        let first = consumer.join().unwrap();
+        let second = if went_in { q.pop().unwrap() } else { 0 };
+        other.join().unwrap();
+        assert_eq!(first + second + q.pop().unwrap(), if went_in { 7 } else { 3 });
+    }
+
+    task_and_thread, "a task and a thread that wait for items are both woken", Some(1), |by_store| {
+        let q = queue(by_store, 2);
         let task = spawn(&q, |q| block_on(q.pop_async()));
-        let producer = spawn(&q, |q| {
-            q.push(1).unwrap();
-            q.push(2).unwrap();
-        });
-        let mine = q.pop().unwrap();
-        assert_eq!(mine + task.join().unwrap().unwrap(), 3);
-        producer.join().unwrap();
+        let thread = spawn(&q, WorkQueue::pop);
+        q.push(1).unwrap();
+        q.push(2).unwrap();
+        assert_eq!(task.join().unwrap().unwrap() + thread.join().unwrap().unwrap(), 3);
     }
 
     reserved, "room that is reserved is not given to another, and is there when it is used", Some(2), |by_store| {
@@ -283,6 +350,15 @@ both! {
         let rest: u32 = q.try_iter().sum();
         assert_eq!(displaced + taken + rest, 3);
         assert!(displaced != 2);
+    }
+
+    forced_past_a_waiter, "a forced push leaves a producer that waits for room its turn", Some(2), |by_store| {
+        let q = queue(by_store, 1);
+        q.push(1).unwrap();
+        let producer = spawn(&q, |q| q.push(2).unwrap());
+        assert_eq!(q.force_push(4), Ok(Some(1)));
+        assert_eq!((q.pop(), q.pop()), (Some(4), Some(2)));
+        producer.join().unwrap();
     }
 
     forced_twice, "two forced pushes displace two items", Some(1), |by_store| {

@@ -57,11 +57,16 @@
 //!
 //! # Checked by
 //!
-//! `tests/loom/tests/models/ring.rs`, and all small programs against a sequential queue in `linear.rs` beside it.
+//! `tests/loom/tests/models/queue.rs`, and all small programs against a sequential queue in `linear.rs` beside it.
 
-use super::laps::{CLOSED, FILLED, Laps, ONE_RESERVED, POSITION, RESERVED, before};
+mod look;
+mod places;
+
+pub(crate) use look::{End, Look};
+
+use super::laps::{CLOSED, FILLED, Laps, POSITION, before};
 use crate::sync::{
-    asymmetric::{self, Sleep, light_fence},
+    asymmetric::{self, light_fence},
     atomic::{
         AtomicU64,
         Ordering::{AcqRel, Acquire, Relaxed, Release},
@@ -108,28 +113,6 @@ impl Tickets {
     pub(crate) fn len(&self) -> usize {
         self.left
     }
-}
-
-/// Which end somebody waits at, and for what.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum End {
-    /// To put something in.
-    Tail,
-    /// To put something in where a place is reserved for it.
-    Reserved,
-    /// To take something out.
-    Head,
-}
-
-/// What who is going to sleep has seen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Look {
-    /// It is worth trying.
-    Ready,
-    /// It may sleep until it is told.
-    Sleep,
-    /// It may sleep for a short time.
-    Doze,
 }
 
 struct Slot<T> {
@@ -187,8 +170,7 @@ impl<T> Ring<T> {
                 }
                 break;
             }
-            // AcqRel: order; and queue up, from who went to sleep before. No data passes here: the stamp carries it.
-            match self.tail.compare_exchange_weak(tail, self.laps.next(tail), AcqRel, Relaxed) {
+            match self.change_tail(tail, self.laps.next(tail)) {
                 Ok(_) => return Ok(Ticket(tail)),
                 Err(now) => tail = now,
             }
@@ -198,29 +180,19 @@ impl<T> Ring<T> {
 
     #[cold]
     fn claim_push_slow(&self, care: Care) -> Result<Ticket, Refusal> {
-        let tail = self.change_tail(care, |tail| self.laps.next(tail))?;
+        let tail = self.claim_room(care, |tail| self.laps.next(tail))?;
         Ok(Ticket(tail & POSITION))
     }
 
-    /// Reserves a position, to be claimed by [`claim_reserved`](Self::claim_reserved) or given up.
-    ///
-    /// # Panics
-    ///
-    /// If more are reserved than can be counted.
-    pub(crate) fn reserve(&self, care: Care) -> Result<(), Refusal> {
-        self.change_tail(care, reserve_one).map(|_| ())
-    }
-
     /// Makes the change to `tail` if a position is left that is neither filled nor reserved. The value before.
-    fn change_tail(&self, care: Care, change: impl Fn(u64) -> u64) -> Result<u64, Refusal> {
+    fn claim_room(&self, care: Care, change: impl Fn(u64) -> u64) -> Result<u64, Refusal> {
         let mut tail = self.tail.load(Relaxed);
         loop {
             if tail & CLOSED != 0 {
                 return Err(Refusal::Closed);
             }
             if self.has_room(tail) {
-                // AcqRel: order; and queue up, as in `claim_push`.
-                match self.tail.compare_exchange_weak(tail, change(tail), AcqRel, Relaxed) {
+                match self.change_tail(tail, change(tail)) {
                     Ok(_) => return Ok(tail),
                     Err(now) => tail = now,
                 }
@@ -250,82 +222,6 @@ impl<T> Ring<T> {
             && (end == position || self.slot(end).stamp.load(Relaxed) == end)
     }
 
-    /// Claims the position at the tail for somebody who has reserved one.
-    pub(crate) fn claim_reserved(&self) -> Result<Ticket, Refusal> {
-        let mut tail = self.tail.load(Relaxed);
-        loop {
-            if tail & CLOSED != 0 {
-                return Err(Refusal::Closed);
-            }
-            let position = tail & POSITION;
-            // Acquire: vacated, as in `claim_push`.
-            if self.slot(position).stamp.load(Acquire) != position {
-                let now = self.tail.load(Relaxed);
-                if now == tail {
-                    return Err(Refusal::Busy);
-                }
-                tail = now;
-                continue;
-            }
-            let filled = self.laps.next(tail) - ONE_RESERVED;
-            // AcqRel: order; and queue up, as in `claim_push`.
-            match self.tail.compare_exchange_weak(tail, filled, AcqRel, Relaxed) {
-                Ok(_) => return Ok(Ticket(position)),
-                Err(now) => tail = now,
-            }
-        }
-    }
-
-    /// Gives a reservation up. The caller wakes who may want it.
-    pub(crate) fn give_up(&self) {
-        // Relaxed: a number; who waits for it is told under the list's lock.
-        self.tail.fetch_sub(ONE_RESERVED, Relaxed);
-    }
-
-    /// Reserves a position although there is none left, if there is an item to be displaced for it.
-    /// `Busy` if something has changed meanwhile.
-    pub(crate) fn reserve_beyond(&self) -> Result<(), Refusal> {
-        let tail = self.tail.load(Relaxed);
-        if tail & CLOSED != 0 {
-            return Err(Refusal::Closed);
-        }
-        let head = self.head.load(Relaxed);
-        let over = self.laps.distance(head.wrapping_add(self.laps.one()), self.laps.end(tail));
-        // One item for each position beyond: else who has the last of them would wait for room that nobody makes.
-        if over >= self.laps.distance(head, tail & POSITION) {
-            return Err(Refusal::No);
-        }
-        // Relaxed: as in `claim_push`.
-        self.tail
-            .compare_exchange(tail, reserve_one(tail), Relaxed, Relaxed)
-            .map_or(Err(Refusal::Busy), |_| Ok(()))
-    }
-
-    /// Claims the oldest item if more is filled or reserved than there is room for. `Ok(None)` if not.
-    pub(crate) fn claim_displaced(&self) -> Result<Option<Ticket>, Refusal> {
-        loop {
-            let head = self.head.load(Relaxed);
-            // AcqRel: ends, from those who reserved beyond the last place as we did: all of them count.
-            let tail = self.tail.fetch_or(0, AcqRel);
-            if !before(head.wrapping_add(self.laps.one()), self.laps.end(tail))
-                || head == tail & POSITION
-            {
-                return Ok(None);
-            }
-            // Acquire: filled, by the producer of this position.
-            if self.slot(head).stamp.load(Acquire) != head | FILLED {
-                if self.head.load(Relaxed) == head {
-                    return Err(Refusal::Busy);
-                }
-                continue;
-            }
-            // AcqRel: order; and queue up, as in `claim_push`.
-            if self.head.compare_exchange(head, self.laps.next(head), AcqRel, Relaxed).is_ok() {
-                return Ok(Some(Ticket(head)));
-            }
-        }
-    }
-
     /// Claims the position at the head.
     #[inline]
     pub(crate) fn claim_pop(&self, care: Care) -> Result<Ticket, Refusal> {
@@ -333,8 +229,7 @@ impl<T> Ring<T> {
         loop {
             // Acquire: filled, by the producer of this position.
             if self.slot(head).stamp.load(Acquire) == head | FILLED {
-                // AcqRel: order; and queue up, as in `claim_push`.
-                match self.head.compare_exchange_weak(head, self.laps.next(head), AcqRel, Relaxed) {
+                match self.change_head(head, self.laps.next(head)) {
                     Ok(_) => return Ok(Ticket(head)),
                     Err(now) => head = now,
                 }
@@ -370,8 +265,8 @@ impl<T> Ring<T> {
                 return self.claim_push(care).map(|Ticket(next)| Tickets { next, left: 1 });
             }
             let beyond = self.laps.after(tail, ready as u64);
-            // AcqRel: order; and queue up, as in `claim_push`. A slot that was vacated stays so until `tail` passes it.
-            if self.tail.compare_exchange_weak(tail, beyond, AcqRel, Relaxed).is_ok() {
+            // A slot that was vacated stays so until `tail` passes it.
+            if self.change_tail(tail, beyond).is_ok() {
                 return Ok(Tickets { next: tail, left: ready });
             }
         }
@@ -386,8 +281,7 @@ impl<T> Ring<T> {
                 return self.claim_pop(care).map(|Ticket(next)| Tickets { next, left: 1 });
             }
             let beyond = self.laps.after(head, ready as u64);
-            // AcqRel: order; and queue up, as in `claim_push_many`.
-            if self.head.compare_exchange_weak(head, beyond, AcqRel, Relaxed).is_ok() {
+            if self.change_head(head, beyond).is_ok() {
                 return Ok(Tickets { next: head, left: ready });
             }
         }
@@ -461,84 +355,18 @@ impl<T> Ring<T> {
         !before(self.laps.end(self.tail.load(Relaxed)), head.wrapping_add(self.laps.one()))
     }
 
-    /// Whether it is worth trying at this end: plain loads, for a guess. That the queue is closed and empty is not seen.
+    /// Every claim at the tail is this, and may fail for nothing.
     #[inline]
-    pub(crate) fn looks_ready(&self, end: End) -> bool {
-        // The other end's index is not looked at: it lies on the line that the other side works on.
-        let (head, tail) = match end {
-            End::Head => (self.head.load(Relaxed), 0),
-            End::Tail | End::Reserved => (0, self.tail.load(Relaxed)),
-        };
-        self.is_ready(end, head, tail, |stamp| stamp.load(Relaxed))
+    fn change_tail(&self, tail: u64, to: u64) -> Result<u64, u64> {
+        // AcqRel: order; and queue up, from who went to sleep before. No data passes here: the stamp carries it.
+        self.tail.compare_exchange_weak(tail, to, AcqRel, Relaxed)
     }
 
-    /// The same of so many places further on.
-    pub(crate) fn looks_ready_ahead(&self, end: End, places: usize) -> bool {
-        let (index, mark) = match end {
-            End::Head => (&self.head, FILLED),
-            End::Tail | End::Reserved => (&self.tail, 0),
-        };
-        let position = self.laps.after(index.load(Relaxed) & POSITION, places as u64);
-        !before(self.slot(position).stamp.load(Relaxed), position | mark)
-    }
-
-    fn is_ready(&self, end: End, head: u64, tail: u64, look: impl Fn(&AtomicU64) -> u64) -> bool {
-        let ready = |position, mark| !before(look(&self.slot(position).stamp), position | mark);
-        let position = tail & POSITION;
-        match end {
-            // Closed, but not empty: a producer is in the middle of putting the last in.
-            End::Head => (tail & CLOSED != 0 && position == head) || ready(head, FILLED),
-            _ if tail & CLOSED != 0 => true,
-            End::Reserved => ready(position, 0),
-            End::Tail => {
-                let end = self.laps.end(tail);
-                ready(position, 0) && (end == position || ready(end, 0))
-            }
-        }
-    }
-
-    /// The last look of who has said that it is going to sleep: whether it must try again instead. If not, whoever
-    /// publishes at this end after it sees what was said.
-    ///
-    /// One that `watches` wants an answer, and full or empty is one.
-    pub(crate) fn look_again(&self, end: End, watches: bool) -> Look {
-        let (head, tail) = if end == End::Head {
-            // AcqRel: queue up, to the claim that is next; and from those before, which this sees.
-            let tail = self.tail.fetch_or(0, AcqRel);
-            (self.head.load(Relaxed), tail)
-        } else {
-            // AcqRel: queue up, likewise.
-            let head = self.head.fetch_or(0, AcqRel);
-            (head, self.tail.load(Relaxed))
-        };
-        let settled = match end {
-            End::Head => tail & POSITION == head,
-            End::Tail => !before(self.laps.end(tail), head.wrapping_add(self.laps.one())),
-            End::Reserved => false,
-        };
-        if settled && tail & CLOSED == 0 {
-            return if watches { Look::Ready } else { Look::Sleep };
-        }
-        // All looks are at the same moment's slot: at one that has passed since, the stamp says so.
-        if self.is_ready(end, head, tail, |stamp| stamp.load(Relaxed)) {
-            return Look::Ready;
-        }
-        // A peer has claimed it. It may look for sleepers as soon as it has published.
-        // SeqCst: announcement, against the `light_fence` of who publishes by store.
-        let sleep = asymmetric::heavy_fence();
-        let ready = self.is_ready(end, head, tail, |stamp| {
-            if sleep == Sleep::Fenced {
-                stamp.load(Relaxed)
-            } else {
-                // AcqRel: announcement, to the swap that publishes.
-                stamp.fetch_or(0, AcqRel)
-            }
-        });
-        match (ready, sleep) {
-            (true, _) => Look::Ready,
-            (false, Sleep::Short) => Look::Doze,
-            (false, _) => Look::Sleep,
-        }
+    /// Every claim at the head, likewise.
+    #[inline]
+    fn change_head(&self, head: u64, to: u64) -> Result<u64, u64> {
+        // AcqRel: order; and queue up, as in `change_tail`.
+        self.head.compare_exchange_weak(head, to, AcqRel, Relaxed)
     }
 
     #[inline]
@@ -563,12 +391,6 @@ fn publish(stamp: &AtomicU64, turn: u64) {
         stamp.swap(turn, AcqRel);
         asymmetric::released_by_swap();
     }
-}
-
-/// A `tail` with one position more reserved.
-fn reserve_one(tail: u64) -> u64 {
-    assert!(tail & RESERVED != RESERVED, "more than 32,767 permits of a queue are outstanding");
-    tail + ONE_RESERVED
 }
 
 impl<T> Drop for Ring<T> {
