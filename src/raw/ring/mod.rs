@@ -316,8 +316,12 @@ impl<T> Ring<T> {
     #[inline]
     pub(crate) fn vacate(&self, Ticket(position): Ticket) -> T {
         let slot = self.slot(position);
-        // SAFETY: as in `fill`; and its producer has filled it.
-        let item = slot.item.get_mut().with(|from| unsafe { (*from).assume_init_read() });
+        let item = slot.item.get_mut().with(|from| {
+            // SAFETY: as in `fill`.
+            let from = unsafe { &*from };
+            // SAFETY: its producer has filled it, and it is taken once.
+            unsafe { from.assume_init_read() }
+        });
         publish(&slot.stamp, position.wrapping_add(self.laps.one()));
         item
     }
