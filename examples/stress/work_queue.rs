@@ -18,14 +18,14 @@ use std::{
 };
 
 /// Memory of its own, none of it atomic: whoever has it without right races, or frees it twice.
-type Item = Box<[u64; 3]>;
+struct Item(Box<[u64; 3]>);
 
 fn item(n: u64) -> Item {
-    Box::new([n; 3])
+    Item(Box::new([n; 3]))
 }
 
-fn number(item: Item) -> u64 {
-    let [a, b, c] = *item;
+fn number(item: &Item) -> u64 {
+    let [a, b, c] = *item.0;
     assert!(a == b && b == c, "half an item");
     a
 }
@@ -119,12 +119,12 @@ fn take(queue: &WorkQueue<Item>, round: u64) -> Option<u64> {
     match round % 7 {
         0 => queue.pop().map(number),
         1 => match queue.try_pop() {
-            Ok(item) => Some(number(item)),
+            Ok(item) => Some(number(&item)),
             Err(TryPopError::Empty) => Some(0),
             Err(TryPopError::Closed) => None,
         },
         2 => match queue.pop_for(in_a_moment) {
-            Ok(item) => Some(number(item)),
+            Ok(item) => Some(number(&item)),
             Err(PopTimeoutError::Timeout) => Some(0),
             Err(PopTimeoutError::Closed) => None,
         },
