@@ -2,7 +2,10 @@
 
 use lockline::{
     WorkQueue, lock_levels,
-    ordered::{Always, CheckedMutex, Consumer, LevelMutex, LevelQueue, Token, Unlocked, with_root},
+    ordered::{
+        Always, CheckedMutex, Consumer, LevelMutex, LevelQueue, TaskToken, Token, Unlocked,
+        ordered, with_root,
+    },
     queue::{Closed, PopTimeoutError, PushError, PushTimeoutError, TryPopError, TryPushError},
 };
 use static_assertions::{assert_impl_all, assert_not_impl_any, const_assert_eq};
@@ -238,6 +241,32 @@ fn nobody_has_an_item() {
         });
     });
     assert_eq!((queues.0.len(), queues.1.len()), (1, 1));
+}
+
+/// A task has room in a queue waited for by the thread that polls it.
+#[test]
+fn a_task_pushes_in_a_blocking_section() {
+    let queue = Queue::new(1);
+    thread::scope(|scope| {
+        let sum = scope.spawn(|| {
+            with_root(|mut token| {
+                let (mut consumer, mut token) = token.consume(&queue);
+                let mut sum = 0;
+                while let Some(job) = consumer.pop(&mut token) {
+                    sum += job;
+                }
+                sum
+            })
+        });
+        let task = ordered(async |mut token: TaskToken<'_, Unlocked>| {
+            for n in 1..=100 {
+                token.blocking(|mut token| token.push(&queue, n)).unwrap();
+            }
+        });
+        tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(task);
+        queue.close();
+        assert_eq!(sum.join().unwrap(), 5_050);
+    });
 }
 
 /// A hole: the checks at run time know nothing of queues. A consumer takes a lock that is in hand where room is waited for, in both
