@@ -34,6 +34,15 @@ assert_not_impl_any!(Consumer<'static, Jobs, u32>: Send, Sync, Clone);
 const_assert_eq!(size_of::<Queue>(), size_of::<WorkQueue<u32>>());
 const_assert_eq!(size_of::<Consumer<'static, Jobs, u32>>(), size_of::<&Queue>());
 
+/// So that a test that fails ends: whoever else is part of it is not waited for.
+struct ClosedAtEnd<'a, L, T>(&'a LevelQueue<L, T>);
+
+impl<L, T> Drop for ClosedAtEnd<'_, L, T> {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
 const SOON: Duration = Duration::from_millis(1);
 
 /// From two producers, who push with a lock in hand, over two workers, who push to the second queue, to who adds up: the queues have room for
@@ -47,7 +56,9 @@ fn a_pipeline() {
     let results: LevelQueue<Results, u64> = LevelQueue::new(2);
 
     let sum = thread::scope(|scope| {
+        let _end = (ClosedAtEnd(&jobs), ClosedAtEnd(&results));
         let sum = scope.spawn(|| {
+            let _end = ClosedAtEnd(&results);
             with_root(|mut token| {
                 let (mut consumer, mut token) = token.consume(&results);
                 let (mut sum, mut some) = (0, Vec::new());
@@ -59,6 +70,7 @@ fn a_pipeline() {
         });
         let workers = [(); 2].map(|()| {
             scope.spawn(|| {
+                let _end = ClosedAtEnd(&jobs);
                 with_root(|mut token| {
                     let (mut consumer, mut token) = token.consume(&jobs);
                     while let Some(job) = consumer.pop(&mut token) {
@@ -248,7 +260,9 @@ fn nobody_has_an_item() {
 fn a_task_pushes_in_a_blocking_section() {
     let queue = Queue::new(1);
     thread::scope(|scope| {
+        let _end = ClosedAtEnd(&queue);
         let sum = scope.spawn(|| {
+            let _end = ClosedAtEnd(&queue);
             with_root(|mut token| {
                 let (mut consumer, mut token) = token.consume(&queue);
                 let mut sum = 0;
@@ -275,6 +289,7 @@ fn a_task_pushes_in_a_blocking_section() {
 fn queues_are_not_known_to_the_checks() {
     let (queue, lock) = (Queue::new(1), CheckedMutex::<u32, Always>::always(0));
     thread::scope(|scope| {
+        let _end = ClosedAtEnd(&queue);
         scope.spawn(|| {
             with_root(|mut token| {
                 let (mut consumer, mut token) = token.consume(&queue);
@@ -292,6 +307,5 @@ fn queues_are_not_known_to_the_checks() {
             assert!(matches!(full, Some(PushTimeoutError::Timeout(_))));
             assert!(begin.elapsed() >= SOON);
         });
-        queue.close();
     });
 }
