@@ -7,11 +7,12 @@
 //! | circular wait     | an order, checked by the compiler                          | [`LevelMutex`], [`Token`]       |
 //! |                   | the same for tasks                                         | [`LevelAsyncMutex`], [`TaskToken`] |
 //! |                   | the same for permits                                       | [`LevelSemaphore`], [`LevelAsyncSemaphore`] |
+//! |                   | the same for room in queues                                | [`LevelQueue`], [`Consumer`]    |
 //! |                   | an order, checked at run time                              | [`CheckedMutex`], [`CheckedSemaphore`] |
 //! | hold and wait     | taking all at once                                         | [`Token::lock_all`], [`lock_all`], [`Token::acquire_many`] |
 //! |                   | letting go and walking anew, where all are not known before | [`Token::ascending`]           |
 //! | no preemption     | refusing the wait that closes the circle, and starting again | [`CheckedMutex::lock_or_deadlock`] |
-//! |                   | giving up in time                                          | [`Token::try_lock_for`], [`CheckedMutex::try_lock_for`] |
+//! |                   | giving up in time                                          | [`Token::try_lock_for`], [`CheckedMutex::try_lock_for`], [`Token::push_for`] |
 //! | mutual exclusion  | not locking                                                | [`Counter`](crate::Counter), atomics |
 //!
 //! Declare the order once, with [`lock_levels!`](crate::lock_levels). Locks that code with tokens takes are `LevelMutex`es: they cost what
@@ -24,6 +25,9 @@
 //! Permits of a semaphore are held like locks, though by several: whoever waits for one waits for those who have them. So
 //! a [`LevelSemaphore`] has a level, and a thread takes all the permits of a pool that it needs at once; a [`CheckedSemaphore`] is in the learnt
 //! order and in the waits, where permits are counted.
+//!
+//! Who pushes to a full queue waits for those who empty it, and these hold nothing that would show it. So a [`LevelQueue`] has a level too, at
+//! which its consumers stand for as long as they are that: they take later locks only, and nobody has one of these while it pushes.
 //!
 //! Threads are waited for too: [`Token::scope`] puts joining them into the declared order, [`spawn`] into the one that is learnt.
 //!
@@ -68,9 +72,13 @@
 //! hand-written implementation could silence, the rank of the level has to rise, which none can. It needs no `unsafe` in the
 //! user's code and none can be avoided without it.
 //!
+//! The same goes for room in the queue of a level, if somebody goes on consuming it: a consumer waits for later levels
+//! only, or for items, and then it holds nothing.
+//!
 //! The same goes for tasks that wait with their tokens, if all of them are polled whenever they are woken. A thread that polls one
 //! has its root taken meanwhile, a task's token waits in its task only, and its [`blocking`](TaskToken::blocking) sections
-//! end before the task is suspended: so threads never wait for tasks, and tasks for threads only while these hold a `LevelMutex`.
+//! end before the task is suspended: so threads never wait for tasks, and tasks for threads only while these hold a `LevelMutex`,
+//! permits, or the part of a [`Consumer`].
 //!
 //! # What is not
 //!
@@ -94,7 +102,8 @@
 //!    std's `JoinHandle::join` with a lock in hand that the thread needs. No test: it would hang, as it does with any lock.
 //! 8. **Refused though harmless**: two levels without an order between them are never held together; the run-time order does not know
 //!    that a lock around both orders, or a phase of the program, makes them safe (`a_gate_lock_does_not_excuse`); and two locks of
-//!    one class are refused where an order among them would do (`two_of_one_class`).
+//!    one class are refused where an order among them would do (`two_of_one_class`). A thread consumes one queue at a time, and one that
+//!    a [`Token::scope`] waits for consumes none (`tests/ui/queue_two_parts.rs`, `queue_consume_in_scope.rs`).
 //! 9. **Not refused though harmful**: an order that was never run is not learnt; a wait with a deadline is not checked and can
 //!    fail again and again (`trying_is_not_checked_and_comes_after_nothing`); beyond 1,023 classes locks are not checked
 //!    ([`ObservedOrder::is_incomplete`]; the model `ordered::classes_run_out`); in destructors of thread-locals
@@ -119,6 +128,16 @@
 //!     [`close`](CheckedSemaphore::close) would end it; how many permits there are cannot change (there is no `add_permits` here to test).
 //! 17. **Permits of a plain [`Semaphore`](crate::Semaphore)**, and of a [`LevelAsyncSemaphore`] for the checks at run time, are not seen, as 2 and
 //!     13 say of locks. A forgotten permit is as a forgotten guard (`a_forgotten_permit_is_held`).
+//! 18. **Queues are not checked at run time**: to push to a plain [`WorkQueue`](crate::WorkQueue) with a lock in hand that its
+//!     consumers take, or to a [`LevelQueue`] with such a [`CheckedMutex`], is not refused (`tests/ordered_queue.rs`:
+//!     `queues_are_not_known_to_the_checks`). Lock what is held meanwhile with tokens; where none can go,
+//!     [`try_push`](crate::WorkQueue::try_push) or [`push_for`](crate::WorkQueue::push_for), and let go of the locks if there is no room.
+//! 19. **A queue that nobody consumes** stays full: nobody began to, or the last [`Consumer`] ended, by a panic too, or gave its part up
+//!     and now wants what somebody has who pushes (`a_consumer_that_gives_up`). Whoever goes last closes the queue, which ends these waits.
+//!     And where nobody pushes, items are waited for without an end, though in nobody's way (`nobody_has_an_item`).
+//! 20. **Tasks have no queue of a level**: a task's token does not push (`tests/ui/queue_push_with_tasks_token.rs`). Its
+//!     [`blocking`](TaskToken::blocking) sections do, and consume until they end (`a_task_pushes_in_a_blocking_section`): then the thread
+//!     that polls it waits, and all tasks with it that only this thread would poll. There is no test of that: it would hang.
 //!
 //! # What defeats others
 //!
@@ -134,6 +153,7 @@ mod join;
 mod level_async_mutex;
 mod level_async_semaphore;
 mod level_mutex;
+mod level_queue;
 mod level_semaphore;
 mod levels;
 mod lock;
@@ -156,6 +176,7 @@ pub use join::{JoinHandle, spawn};
 pub use level_async_mutex::LevelAsyncMutex;
 pub use level_async_semaphore::{LevelAsyncSemaphore, TaskPermit};
 pub use level_mutex::LevelMutex;
+pub use level_queue::{Consumer, HoldsOnly, LevelQueue};
 pub use level_semaphore::LevelSemaphore;
 pub use levels::{After, Level, Unlocked};
 pub use lock::OrderedGuard;

@@ -2,8 +2,9 @@
 
 use lockline::{
     lock_levels,
-    ordered::{LevelMutex, LevelSemaphore},
+    ordered::{LevelMutex, LevelQueue, LevelSemaphore},
 };
+use std::sync::LazyLock;
 
 lock_levels! {
     pub levels {
@@ -31,6 +32,20 @@ lock_levels! {
 pub static SETTINGS: LevelMutex<Settings, u32> = LevelMutex::new(0);
 pub static POOL: LevelSemaphore<Connections> = LevelSemaphore::new(5);
 pub static QUERIES: LevelMutex<Statistics, u32> = LevelMutex::new(0);
+
+lock_levels! {
+    pub levels {
+        Config;
+        Jobs after Config;
+        Results after Jobs;
+        Stats after Jobs;
+    }
+}
+
+pub static CONFIG: LevelMutex<Config, u32> = LevelMutex::new(1);
+pub static JOBS: LazyLock<LevelQueue<Jobs, u32>> = LazyLock::new(|| LevelQueue::new(2));
+pub static RESULTS: LazyLock<LevelQueue<Results, u32>> = LazyLock::new(|| LevelQueue::new(2));
+pub static STATS: LevelMutex<Stats, u32> = LevelMutex::new(0);
 
 /// For tasks.
 pub mod tasks {
