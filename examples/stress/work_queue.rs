@@ -18,13 +18,13 @@ use std::{
 };
 
 /// Memory of its own, none of it atomic: whoever has it without right races, or frees it twice.
-type Item = Box<[u64; 3]>;
+struct Item(Box<[u64; 3]>);
 
 fn item(n: u64) -> Item {
-    Box::new([n; 3])
+    Item(Box::new([n; 3]))
 }
 
-fn number(item: Item) -> u64 {
+fn number(Item(item): Item) -> u64 {
     let [a, b, c] = *item;
     assert!(a == b && b == c, "half an item");
     a
