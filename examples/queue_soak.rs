@@ -20,8 +20,7 @@ use std::{
 
 const USAGE: &str = "usage: queue_soak [ITEMS [CAPACITY]]";
 
-const NUMBER: usize = 4;
-const PRODUCERS: u64 = NUMBER as u64;
+const PRODUCERS: u32 = 4;
 const CONSUMERS: u64 = 4;
 const BATCH: usize = 32;
 /// An item is its producer's number, above its own.
@@ -135,9 +134,10 @@ fn soak(items: u64, capacity: usize) -> bool {
     let (put, got, disorder) = thread::scope(|scope| {
         let consumers: Vec<_> =
             (0..CONSUMERS).map(|nth| scope.spawn(move || consume(queue, nth, taken))).collect();
-        let producers: Vec<_> = (0..PRODUCERS)
+        let producers: Vec<_> = (0..u64::from(PRODUCERS))
             .map(|nth| {
-                let share = items / PRODUCERS + u64::from(nth < items % PRODUCERS);
+                let share =
+                    items / u64::from(PRODUCERS) + u64::from(nth < items % u64::from(PRODUCERS));
                 scope.spawn(move || produce(queue, nth, share))
             })
             .collect();

@@ -76,6 +76,10 @@ pub(crate) fn pairs() -> Vec<Beside> {
     let packed = Arc::new(Neighbours { semaphore: Semaphore::new(1), word: AtomicU64::new(0) });
     let padded =
         Arc::new((CachePadded::new(Semaphore::new(1)), CachePadded::new(AtomicU64::new(0))));
+    let ring = |places| {
+        let ring = Ring::new(places);
+        move |thread, n| ring.pass(thread, n)
+    };
     vec![
         Beside::new(
             "`Semaphore`, one thread at it, and a word that another adds to",
@@ -147,25 +151,13 @@ pub(crate) fn pairs() -> Vec<Beside> {
         ),
         Beside::new(
             "`WorkQueue`'s ring, the indices of its ends",
-            ("both in one line", {
-                let ring = Ring::new(INDICES_TOGETHER);
-                move |thread, n| ring.pass(thread, n)
-            }),
-            ("each padded", {
-                let ring = Ring::new(APART);
-                move |thread, n| ring.pass(thread, n)
-            }),
+            ("both in one line", ring(INDICES_TOGETHER)),
+            ("each padded", ring(APART)),
         ),
         Beside::new(
             "`WorkQueue`'s ring, its flags that somebody waits",
-            ("each in the line of its end's index", {
-                let ring = Ring::new(ENDS_TOGETHER);
-                move |thread, n| ring.pass(thread, n)
-            }),
-            ("each padded", {
-                let ring = Ring::new(APART);
-                move |thread, n| ring.pass(thread, n)
-            }),
+            ("each in the line of its end's index", ring(ENDS_TOGETHER)),
+            ("each padded", ring(APART)),
         ),
     ]
 }

@@ -80,7 +80,6 @@ impl Ring {
         let mut looks = 0;
         loop {
             let position = end.load(Relaxed);
-            #[expect(clippy::cast_possible_truncation, reason = "below the capacity")]
             let slot = &self.slots[(position % CAPACITY) as usize];
             // Acquire: filled, or vacated. AcqRel: as the queue's claims.
             if slot.stamp.load(Acquire) == position + ahead

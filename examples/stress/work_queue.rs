@@ -24,8 +24,8 @@ fn item(n: u64) -> Item {
     Item(Box::new([n; 3]))
 }
 
-fn number(item: &Item) -> u64 {
-    let [a, b, c] = *item.0;
+fn number(Item(item): Item) -> u64 {
+    let [a, b, c] = *item;
     assert!(a == b && b == c, "half an item");
     a
 }
