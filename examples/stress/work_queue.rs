@@ -119,12 +119,12 @@ fn take(queue: &WorkQueue<Item>, round: u64) -> Option<u64> {
     match round % 7 {
         0 => queue.pop().map(number),
         1 => match queue.try_pop() {
-            Ok(item) => Some(number(&item)),
+            Ok(item) => Some(number(item)),
             Err(TryPopError::Empty) => Some(0),
             Err(TryPopError::Closed) => None,
         },
         2 => match queue.pop_for(in_a_moment) {
-            Ok(item) => Some(number(&item)),
+            Ok(item) => Some(number(item)),
             Err(PopTimeoutError::Timeout) => Some(0),
             Err(PopTimeoutError::Closed) => None,
         },

@@ -124,8 +124,8 @@ mod tests {
     #[test]
     fn flags_stay() {
         let laps = Laps::new(3).unwrap();
-        let tail = laps.after(0, 2) | CLOSED | 5 * ONE_RESERVED;
-        assert_eq!(laps.next(tail), laps.after(0, 3) | CLOSED | 5 * ONE_RESERVED);
+        let tail = laps.after(0, 2) | CLOSED | (5 * ONE_RESERVED);
+        assert_eq!(laps.next(tail), laps.after(0, 3) | CLOSED | (5 * ONE_RESERVED));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::{
 use lockline_loom::{
     __private::release_by_store,
     WorkQueue,
-    queue::{ForcePushError, PopTimeoutError, TryPopError, TryPushError},
+    queue::{ForcePushError, PopTimeoutError, PushTimeoutError, TryPopError, TryPushError},
 };
 use std::{
     pin::pin,
@@ -164,7 +164,7 @@ both! {
     push_in_time, "a producer finds room in time or has its item back", None, |by_store| {
         let q = queue(by_store, 1);
         q.push(1).unwrap();
-        let producer = spawn(&q, |q| q.push_for(2, A_WHILE).map_err(|error| error.into_inner()));
+        let producer = spawn(&q, |q| q.push_for(2, A_WHILE).map_err(PushTimeoutError::into_inner));
         assert_eq!(q.pop(), Some(1));
         match producer.join().unwrap() {
             Ok(()) => assert_eq!(q.try_pop(), Ok(2)),
@@ -297,17 +297,13 @@ both! {
         let q = queue(by_store, 1);
         lap(&q);
         let other = spawn(&q, |q| q.try_push(2));
-        let permit = q.try_reserve();
-        match permit {
-            Ok(permit) => {
-                assert!(permit.push(1).is_ok());
-                assert_eq!(other.join().unwrap(), Err(TryPushError::Full(2)));
-                assert_eq!(q.try_pop(), Ok(1));
-            }
-            Err(_) => {
-                assert_eq!(other.join().unwrap(), Ok(()));
-                assert_eq!(q.try_pop(), Ok(2));
-            }
+        if let Ok(permit) = q.try_reserve() {
+            assert!(permit.push(1).is_ok());
+            assert_eq!(other.join().unwrap(), Err(TryPushError::Full(2)));
+            assert_eq!(q.try_pop(), Ok(1));
+        } else {
+            assert_eq!(other.join().unwrap(), Ok(()));
+            assert_eq!(q.try_pop(), Ok(2));
         }
     }
 
@@ -387,20 +383,21 @@ both! {
         let q = queue(by_store, 2);
         lap(&q);
         q.push(1).unwrap();
-        let other = spawn(&q, |q| q.try_reserve().map_or(false, |permit| permit.push(2).is_ok()));
+        let other = spawn(&q, |q| q.try_reserve().is_ok_and(|permit| permit.push(2).is_ok()));
         let displaced = q.force_push(4).unwrap().unwrap_or(0);
         let reserved = if other.join().unwrap() { 2 } else { 0 };
         assert_eq!(displaced + q.try_iter().sum::<u32>(), 5 + reserved);
     }
 
     dropped_once, "items that are in the queue when it is dropped are dropped once", Some(2), |by_store| {
-        release_by_store(by_store);
         struct Item(Arc<AtomicUsize>);
         impl Drop for Item {
             fn drop(&mut self) {
                 self.0.fetch_add(1, Relaxed);
             }
         }
+
+        release_by_store(by_store);
         let dropped = Arc::new(AtomicUsize::new(0));
         let q = Arc::new(WorkQueue::new(2));
         q.try_push(Item(Arc::clone(&dropped))).ok().unwrap();

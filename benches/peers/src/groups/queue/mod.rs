@@ -99,7 +99,9 @@ pub(super) fn cases() -> Vec<Case> {
         cases.extend(all!(flow::<u64>(half, half, 1024)));
     }
     cases.extend(all!(flow::<u64>(4, 4, 16)));
-    cases.extend(all!(flow::<u64>(4, 4, 1)));
+    // Without crossfire 3.1.22, which stood still with eight threads on two cores that others wanted too.
+    let narrow = all!(flow::<u64>(4, 4, 1));
+    cases.extend(narrow.into_iter().filter(|case| case.label.name != "crossfire"));
     cases.extend(all!(flow::<Line>(1, 1, 1024)));
     cases.extend(all!(flow::<Line>(4, 4, 1024)));
     cases.extend(tasks::cases(1, 1));
