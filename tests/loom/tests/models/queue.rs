@@ -216,6 +216,44 @@ both! {
         assert!(q.is_empty() || tasks[1].was_woken());
     }
 
+    dropped_dozing, "a task that was woken in vain, and might now be missed, has the next look if it is dropped", Some(2), |by_store| {
+        let q = queue(by_store, 3);
+        let tasks = [(); 2].map(|()| Task::new(|| {}));
+        let mut a = Box::pin(q.pop_async());
+        let mut b = pin!(q.pop_async());
+        assert!(poll(a.as_mut(), &tasks[0]).is_pending());
+        assert!(poll(b.as_mut(), &tasks[1]).is_pending());
+        q.try_push(1).unwrap();
+        q.try_pop().unwrap();
+        let producer = spawn(&q, |q| q.try_push(2).unwrap());
+        let _ = poll(a.as_mut(), &tasks[0]);
+        drop(a);
+        producer.join().unwrap();
+        assert!(q.is_empty() || tasks[1].was_woken());
+    }
+
+    too_late_dozing, "a thread that was woken in vain, and might now be missed, looks for the next if it gives up", Some(1), |by_store| {
+        let q = queue(by_store, 2);
+        let other = spawn(&q, |q| {
+            let task = Task::new(|| {});
+            let mut pop = pin!(q.pop_async());
+            assert!(poll(pop.as_mut(), &task).is_pending());
+            q.try_push(1).unwrap();
+            let _ = q.try_pop();
+            loom::thread::yield_now();
+            q.try_push(2).unwrap();
+            task.sleep();
+            let got = run(pop, &task);
+            // So that nobody waits for what is not coming.
+            let _ = q.try_push(4);
+            got
+        });
+        if q.pop_for(A_WHILE).is_ok() {
+            q.push(3).unwrap();
+        }
+        assert!(other.join().unwrap().is_some());
+    }
+
     told_of_no_room, "a task that was told of room in vain, and then has what came meanwhile, wakes the next for the rest", Some(2), |by_store| {
         let q = queue(by_store, 2);
         q.push_batch(&mut vec![1, 2]).unwrap();
@@ -246,6 +284,7 @@ both! {
             if stolen {
                 q.try_push(3).unwrap();
             }
+            task.sleep();
             run(pop, &task)
         });
         let mine = q.pop().unwrap();
@@ -303,6 +342,7 @@ both! {
                 assert!(permit.push(1).is_ok());
                 assert_eq!(other.join().unwrap(), Err(TryPushError::Full(2)));
                 assert_eq!(q.try_pop(), Ok(1));
+                assert_eq!(q.try_push(3), Ok(()), "the room is no longer reserved");
             }
             Err(_) => {
                 assert_eq!(other.join().unwrap(), Ok(()));
