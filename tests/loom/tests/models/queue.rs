@@ -107,6 +107,15 @@ both! {
         assert_eq!(q.len(), 2);
     }
 
+    overtaken, "who waits for what a peer's operation comes to is told, although another has had the item since", Some(2), |by_store| {
+        let q = queue(by_store, 1);
+        let consumers = [(); 2].map(|()| spawn(&q, |q| q.try_pop().is_ok()));
+        q.try_push(1).unwrap();
+        let got = consumers.map(|consumer| consumer.join().unwrap());
+        assert_ne!(got, [true, true]);
+        assert_eq!(q.len(), usize::from(got == [false, false]));
+    }
+
     close_wakes, "a close wakes a consumer, which takes what is left and then sees the end", Some(2), |by_store| {
         let q = queue(by_store, 1);
         let consumer = spawn(&q, |q| (q.pop(), q.pop()));
