@@ -234,7 +234,7 @@ impl RawMutex {
 
     /// The head's last look before it parks, which a release that missed `WAKE` does not escape.
     fn look_again(&self, sleep: Sleep) -> bool {
-        if sleep == Sleep::Fenced {
+        if sleep.looks_by_load() {
             self.take(self.lock.load(Relaxed))
         } else {
             // AcqRel: announcement, to the swap of a release; and hand-off, as in `lock`. Taken while it is

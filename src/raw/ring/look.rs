@@ -101,7 +101,7 @@ impl<T> Ring<T> {
         // SeqCst: announcement, against the `light_fence` of who publishes by store.
         let sleep = asymmetric::heavy_fence();
         let ready = self.is_ready(end, head, tail, |stamp| {
-            if sleep == Sleep::Fenced {
+            if sleep.looks_by_load() {
                 stamp.load(Relaxed)
             } else {
                 // AcqRel: announcement, to the swap that publishes.

@@ -34,6 +34,13 @@ pub(crate) enum Sleep {
     Short,
 }
 
+impl Sleep {
+    /// Also if it is short: a modification beside a plain store is in no order with it here, and may hide it for good.
+    pub(crate) fn looks_by_load(self) -> bool {
+        self != Self::Chained
+    }
+}
+
 #[track_caller]
 pub(crate) fn heavy_fence() -> Sleep {
     if !releases_by_store() {

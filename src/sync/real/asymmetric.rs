@@ -73,6 +73,13 @@ pub(crate) enum Sleep {
     Short,
 }
 
+impl Sleep {
+    /// Rather than by a modification.
+    pub(crate) fn looks_by_load(self) -> bool {
+        self == Self::Fenced
+    }
+}
+
 /// The rare side, after the announcement and before the last look at the lock.
 pub(crate) fn heavy_fence() -> Sleep {
     match MODE.load(Relaxed) {

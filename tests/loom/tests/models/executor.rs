@@ -33,7 +33,8 @@ impl Task {
         self.state.swap(AWAKE, Acquire) == WOKEN
     }
 
-    fn sleep(&self) {
+    /// Until it is woken.
+    pub(crate) fn sleep(&self) {
         while !self.was_woken() {
             // Relaxed: a wake that came before it stands, and the park sees it.
             let _ = self.state.compare_exchange(AWAKE, ASLEEP, Relaxed, Relaxed);
