@@ -345,18 +345,14 @@ both! {
         let q = queue(by_store, 1);
         lap(&q);
         let other = spawn(&q, |q| q.try_push(2));
-        let permit = q.try_reserve();
-        match permit {
-            Ok(permit) => {
-                assert!(permit.push(1).is_ok());
-                assert_eq!(other.join().unwrap(), Err(TryPushError::Full(2)));
-                assert_eq!(q.try_pop(), Ok(1));
-                assert_eq!(q.try_push(3), Ok(()), "the room is no longer reserved");
-            }
-            Err(_) => {
-                assert_eq!(other.join().unwrap(), Ok(()));
-                assert_eq!(q.try_pop(), Ok(2));
-            }
+        if let Ok(permit) = q.try_reserve() {
+            assert!(permit.push(1).is_ok());
+            assert_eq!(other.join().unwrap(), Err(TryPushError::Full(2)));
+            assert_eq!(q.try_pop(), Ok(1));
+            assert_eq!(q.try_push(3), Ok(()), "the room is no longer reserved");
+        } else {
+            assert_eq!(other.join().unwrap(), Ok(()));
+            assert_eq!(q.try_pop(), Ok(2));
         }
     }
 
