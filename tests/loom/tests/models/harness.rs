@@ -36,7 +36,7 @@ pub(crate) struct Model {
 /// takes the place of one of its preemptions, unless that is its only one. Of many small programs, each tries it with one.
 const FAULT_PREEMPTIONS: usize = 2;
 
-/// Likewise in a model of many programs.
+/// Likewise in a model of many programs, where it takes the place of two.
 const OF_MANY: usize = 1;
 
 /// The longest path through a model. A mutant that runs longer has hit a limit, not a failure.
@@ -233,10 +233,13 @@ pub(crate) fn child(models: &[&Model], args: &[String]) -> ! {
         fault::forget();
         executions += check(model, bound(model.bound));
         IN_FAULT_RUN.store(1, Relaxed);
-        let most = if VARIANTS.load(Relaxed) == 1 { FAULT_PREEMPTIONS } else { OF_MANY };
-        let of_faults =
-            model.bound.map_or(FAULT_PREEMPTIONS, |own| own.saturating_sub(1).max(own.min(1)));
-        let of_faults = Some(of_faults.min(most));
+        let of_faults = match (model.bound, VARIANTS.load(Relaxed) > 1) {
+            (None, false) => FAULT_PREEMPTIONS,
+            (Some(own), false) => own.saturating_sub(1).max(own.min(1)).min(FAULT_PREEMPTIONS),
+            (None, true) => OF_MANY,
+            (Some(own), true) => own.saturating_sub(2).min(OF_MANY),
+        };
+        let of_faults = Some(of_faults);
         for point in fault::points() {
             fault::choose(Some(point));
             fault_executions += check(model, bound(of_faults));
