@@ -78,7 +78,9 @@ use std::time::{Duration, Instant};
 /// # Fairness
 ///
 /// Waiters are woken in the order they came, threads and tasks in one line, but newcomers may be faster: nothing
-/// stands idle while a thread wakes up. While one waiter is awake and looking, no other is woken.
+/// stands idle while a thread wakes up. While one waiter is awake and looking, no other is woken: so a future that was
+/// woken wants to be polled or dropped soon. One that is kept aside meanwhile, by a long branch of a `select!`,
+/// keeps all who wait behind it asleep.
 ///
 /// # Memory ordering
 ///
