@@ -80,7 +80,7 @@ fn produce(queue: &WorkQueue<u64>, nth: u64, items: u64) -> Tally {
 fn consume(queue: &WorkQueue<u64>, nth: u64, taken: &Counter) -> (Tally, u64) {
     let (mut tally, mut disorder) = (Tally::default(), 0);
     // The least that may come next.
-    let mut next = [0; NUMBER];
+    let mut next = [0; PRODUCERS as usize];
     let mut see = |item: u64| {
         tally.see(item);
         let next = usize::try_from(item >> OWN).ok().and_then(|producer| next.get_mut(producer));

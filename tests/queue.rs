@@ -238,7 +238,9 @@ fn soak(capacity: usize, producers: u64, consumers: usize, each: u64, tasks: boo
                 })
             })
             .collect();
-        workers.into_iter().for_each(|worker| worker.join().unwrap());
+        for worker in workers {
+            worker.join().unwrap();
+        }
         queue.close();
         consumers.into_iter().map(|consumer| consumer.join().unwrap()).collect()
     });
@@ -413,17 +415,17 @@ fn a_ready_pop_hands_the_wake_up_on() {
             self.0.fetch_add(1, Relaxed);
         }
     }
-    let wakes = [(); 2].map(|()| Arc::new(Count(AtomicUsize::new(0))));
-    let wakers = [0, 1].map(|n| Waker::from(Arc::clone(&wakes[n])));
+    let counts = [(); 2].map(|()| Arc::new(Count(AtomicUsize::new(0))));
+    let wakers = [0, 1].map(|n| Waker::from(Arc::clone(&counts[n])));
     let queue = WorkQueue::new(2);
     let mut first = pin!(queue.pop_async());
     let mut second = pin!(queue.pop_async());
     assert!(first.as_mut().poll(&mut Context::from_waker(&wakers[0])).is_pending());
     assert!(second.as_mut().poll(&mut Context::from_waker(&wakers[1])).is_pending());
     queue.push_batch(&mut vec![1, 2]).unwrap();
-    assert_eq!([0, 1].map(|n| wakes[n].0.load(Relaxed)), [1, 0], "one at a time");
+    assert_eq!([0, 1].map(|n| counts[n].0.load(Relaxed)), [1, 0], "one at a time");
     assert_eq!(first.as_mut().poll(&mut Context::from_waker(&wakers[0])), Poll::Ready(Some(1)));
-    assert_eq!([0, 1].map(|n| wakes[n].0.load(Relaxed)), [1, 1], "and then the next");
+    assert_eq!([0, 1].map(|n| counts[n].0.load(Relaxed)), [1, 1], "and then the next");
     assert_eq!(second.as_mut().poll(&mut Context::from_waker(&wakers[1])), Poll::Ready(Some(2)));
 }
 

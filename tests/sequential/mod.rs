@@ -17,6 +17,7 @@ pub(crate) enum Op {
     Close,
 }
 
+#[allow(dead_code, reason = "histories on real threads choose by themselves")]
 pub(crate) const OPS: [Op; 4] = [Op::Push, Op::Pop, Op::Batch, Op::Close];
 
 #[derive(Clone, Debug, PartialEq, Eq)]
