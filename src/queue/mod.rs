@@ -32,8 +32,8 @@ use std::time::{Duration, Instant};
 
 /// A queue of fixed capacity: threads and tasks put items in and take them out, in any number and mixed.
 ///
-/// First in, first out. The items live in the queue, which allocates once, when it is made; waiting allocates
-/// nothing. Used by reference or in an [`Arc`](std::sync::Arc); [`producer`](Self::producer) makes handles that close it
+/// First in, first out. The items live in the queue, which allocates once, when it is made; waiting
+/// allocates nothing, but for a thread's first sleep. Used by reference or in an [`Arc`](std::sync::Arc); [`producer`](Self::producer) makes handles that close it
 /// when the last one goes. For one value that changes, a [`Mutex`](crate::Mutex) and a
 /// [`Condvar`](crate::Condvar) do; for a limit without items, a semaphore.
 ///
@@ -59,8 +59,8 @@ use std::time::{Duration, Instant};
 /// # Blocking
 ///
 /// [`push`](Self::push), [`pop`](Self::pop) and their kin spin for a microsecond, give their core away a few times,
-/// more often where waits have been short of late (twenty microseconds at most where nobody else wants the core), and
-/// then sleep. Where items come faster than one at a time, one that spins lets a few gather before it takes the first: that may
+/// more often where waits have been short of late (for about twenty microseconds where nobody else wants the core), and
+/// then sleep; the timed forms stop spinning when their time is up. Where items come faster than one at a time, one that spins lets a few gather before it takes the first: that may
 /// lie for up to a microsecond longer, and all cost less; where that gains nothing it is tried once in sixteen waits.
 ///
 /// The `try_` forms answer exactly: "full" was true at a moment during the call, and so was

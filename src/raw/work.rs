@@ -262,7 +262,7 @@ impl<T> Work<T> {
     ) -> Result<R, InVain> {
         let habit = &self.side(end).habit;
         let mut spin = habit.spin();
-        while spin.once() {
+        while spin.once() && !time::is_past(deadline) {
             if self.ring.looks_ready(end) {
                 self.gather(end);
                 match attempt(&self.ring, Care::Glance) {

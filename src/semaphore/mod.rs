@@ -23,8 +23,8 @@ use std::time::{Duration, Instant};
 
 /// Lets so many at a time: 10 connections, 5 downloads. Threads and tasks wait in one line, on the same object.
 ///
-/// No allocation, `const` to make; an uncontended acquire and release are one atomic instruction each, and a wait allocates
-/// nothing. Where only one may be in and there is something to protect, use [`Mutex`](crate::Mutex): it
+/// No allocation, `const` to make; an uncontended acquire and release are one atomic instruction each, and a wait
+/// allocates nothing, but for a thread's first sleep. Where only one may be in and there is something to protect, use [`Mutex`](crate::Mutex): it
 /// has the value inside. Unlike a mutex's guard, a permit may be given back on any thread.
 ///
 /// # Examples

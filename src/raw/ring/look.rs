@@ -1,4 +1,6 @@
 //! What is worth trying, for who spins, and for who is about to sleep.
+//!
+//! State, transitions and edges are the ring's, at the head of `mod.rs`.
 
 use super::{
     super::laps::{CLOSED, FILLED, POSITION, before},

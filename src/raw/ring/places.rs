@@ -1,4 +1,6 @@
 //! Places that are kept for later, and those that a forced push makes.
+//!
+//! State, transitions and edges are the ring's, at the head of `mod.rs`.
 
 use super::{
     super::laps::{CLOSED, FILLED, ONE_RESERVED, POSITION, RESERVED, before},

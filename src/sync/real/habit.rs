@@ -55,7 +55,7 @@ impl Habit {
     pub(crate) fn spun(&self, spin: &Spin) {
         if let Some(in_vain) = spin.was_in_vain() {
             let vain = self.vain.load(Relaxed);
-            self.vain.store(if in_vain { vain + 1 } else { 0 }, Relaxed);
+            self.vain.store(if in_vain { vain.saturating_add(1) } else { 0 }, Relaxed);
         }
     }
 
@@ -79,5 +79,31 @@ impl Habit {
         if !more() {
             self.rest.store(REST, Relaxed);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn in_vain() -> Spin {
+        let mut spin = Spin::yielding(0);
+        while spin.once() {}
+        spin
+    }
+
+    #[test]
+    fn any_number_of_threads_may_spin_in_vain_at_once() {
+        if in_vain().was_in_vain() != Some(true) {
+            return; // one core
+        }
+        let habit = Habit::new();
+        for _ in 0..1_000 {
+            habit.spun(&in_vain());
+        }
+        // And who comes next gives way, and spins again after a while.
+        assert_eq!(habit.spin().was_in_vain(), None);
+        let again = (0..=SPARED).position(|_| habit.spin().was_in_vain().is_some());
+        assert!(again.is_some());
     }
 }
