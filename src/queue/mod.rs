@@ -86,6 +86,11 @@ use std::time::{Duration, Instant};
 ///
 /// What a producer did before it put an item in happens before the pop that takes it out returns; and what a
 /// consumer did before it took an item out happens before the push into the place that this freed returns.
+///
+/// Pushes happen in the order of their items, and so do pops: what was done before one happens before the next
+/// returns. And what a thread did before it was told "empty" happens before the push that it came too early for returns;
+/// likewise "full", and the pop. So a thread that says that it has nothing to do, and then finds the queue empty, has said
+/// so to whoever puts something in later.
 pub struct WorkQueue<T> {
     work: Work<T>,
     /// Handles that close the queue when the last one goes.

@@ -10,7 +10,7 @@ use crate::sync::{
     asymmetric::{self, Sleep},
     atomic::{
         AtomicU64,
-        Ordering::{AcqRel, Relaxed},
+        Ordering::{Relaxed, Release},
     },
 };
 
@@ -79,12 +79,13 @@ impl<T> Ring<T> {
     /// One that `watches` wants an answer, and full or empty is one.
     pub(crate) fn look_again(&self, end: End, watches: bool) -> Look {
         let (head, tail) = if end == End::Head {
-            // AcqRel: queue up, to the claim that is next; and from those before, which this sees.
-            let tail = self.tail.fetch_or(0, AcqRel);
+            // Release: queue up, to the claim that is next; those before are in what this sees. Nothing that is read below
+            // need be as new: an old index leads to a slot that has passed since, and its stamp says so.
+            let tail = self.tail.fetch_or(0, Release);
             (self.head.load(Relaxed), tail)
         } else {
-            // AcqRel: queue up, likewise.
-            let head = self.head.fetch_or(0, AcqRel);
+            // Release: queue up, likewise. A reservation that is given up is told under the list's lock.
+            let head = self.head.fetch_or(0, Release);
             (head, self.tail.load(Relaxed))
         };
         let settled = match end {
@@ -106,8 +107,8 @@ impl<T> Ring<T> {
             if sleep.looks_by_load() {
                 stamp.load(Relaxed)
             } else {
-                // AcqRel: announcement, to the swap that publishes.
-                stamp.fetch_or(0, AcqRel)
+                // Release: announcement, to the swap that publishes.
+                stamp.fetch_or(0, Release)
             }
         });
         match (ready, sleep) {

@@ -37,16 +37,16 @@
 //! * **filled**: the `Release` that publishes a filled slot pairs with the `Acquire` that finds it so. What the
 //!   producer did, the consumer of that item sees.
 //! * **vacated**: the same from the consumer to the producer of the next lap, which may then overwrite.
-//! * **ends**: a claim changes an index, a refusal modifies the other without changing it: of two threads that each
-//!   claimed and then were refused at the other end, one has seen the other's claim.
-//! * **order**: a claim releases what its thread did before at either end: a refusal does not see a later claim of a
-//!   thread without the earlier ones.
+//! * **ends**: a refusal modifies the other end's index without changing it: a claim that it did not see comes later in
+//!   that word, and acquires from it. So no refusal has seen a later step of a thread and not an earlier one, and of two
+//!   threads that each claimed and then were refused at the other end, one has seen the other's claim.
+//! * **order**: a claim releases to the next at its end, so that claims follow one another as their items do.
 //! * **queue up**: who is about to sleep says so elsewhere, then modifies the other end's index without changing it.
 //!   A claim that comes later acquires from that, and its publisher sees that somebody sleeps; one that came before is
 //!   seen by the index. So nobody needs a fence unless a peer is in between:
 //! * **announcement**: then the sleeper looks at the stamp as well; who publishes changes the stamp, then looks whether
 //!   somebody sleeps. By store: `heavy_fence` and `light_fence` between the two. By swap: both looks at the stamp are
-//!   modifications, `AcqRel`, and the later one sees the earlier.
+//!   modifications; either the sleeper sees the new stamp, or who publishes acquires what it said.
 //!
 //! The indices carry no data of the users': that passes by the stamps.
 //!
@@ -57,7 +57,8 @@
 //!
 //! # Checked by
 //!
-//! `tests/loom/tests/models/queue.rs`, and all small programs against a sequential queue in `linear.rs` beside it.
+//! `tests/loom/tests/models/queue.rs`; beside it the orders in `queue_orders.rs`,
+//! and all small programs against a sequential queue in `linear.rs`.
 
 mod look;
 mod places;
@@ -201,8 +202,9 @@ impl<T> Ring<T> {
             if care == Care::Glance {
                 return Err(Refusal::Busy);
             }
-            // AcqRel: ends, from claims at the head before this, and to those after it.
-            let head = self.head.fetch_or(0, AcqRel);
+            // Release: ends, to the claims at the head that this does not see. It need not acquire from the others: what
+            // is read below says only whether to try again or to wait.
+            let head = self.head.fetch_or(0, Release);
             if !before(self.laps.end(tail), head.wrapping_add(self.laps.one())) {
                 return Err(Refusal::No);
             }
@@ -244,8 +246,8 @@ impl<T> Ring<T> {
     /// Why nothing is to be had at `head`, or where to look next.
     #[cold]
     fn refused_pop(&self, head: u64) -> Result<u64, Refusal> {
-        // AcqRel: ends, from claims at the tail before this, and to those after it.
-        let tail = self.tail.fetch_or(0, AcqRel);
+        // Release: ends, to the claims at the tail that this does not see. No more, as in `claim_room`.
+        let tail = self.tail.fetch_or(0, Release);
         if tail & POSITION == head {
             return Err(if tail & CLOSED == 0 { Refusal::No } else { Refusal::Closed });
         }
@@ -362,14 +364,15 @@ impl<T> Ring<T> {
     /// Every claim at the tail is this, and may fail for nothing.
     #[inline]
     fn change_tail(&self, tail: u64, to: u64) -> Result<u64, u64> {
-        // AcqRel: order; and queue up, from who went to sleep before. No data passes here: the stamp carries it.
+        // AcqRel: order, to and from; ends, from refusals; and queue up, from who went to sleep before. No data passes here:
+        // the stamp carries it.
         self.tail.compare_exchange_weak(tail, to, AcqRel, Relaxed)
     }
 
     /// Every claim at the head, likewise.
     #[inline]
     fn change_head(&self, head: u64, to: u64) -> Result<u64, u64> {
-        // AcqRel: order; and queue up, as in `change_tail`.
+        // AcqRel: order, ends and queue up, as in `change_tail`.
         self.head.compare_exchange_weak(head, to, AcqRel, Relaxed)
     }
 

@@ -34,25 +34,6 @@ use std::{
 /// `(site, weakened to, litmus test, reason)`.
 const SURVIVORS: &[(&str, &str, &str, &str)] = &[];
 
-/// Open: no model is known against them, nor a reason that none can be. Printed by each audit, and said in the README.
-/// `(site, weakened to)`.
-const OPEN: &[(&str, &str)] = &[
-    ("src/raw/ring/look.rs look_again fetch_or", "Release"),
-    ("src/raw/ring/look.rs look_again fetch_or #2", "Release"),
-    ("src/raw/ring/look.rs look_again fetch_or #3", "Release"),
-    ("src/raw/ring/mod.rs change_head compare_exchange", "Acquire"),
-    ("src/raw/ring/mod.rs change_head compare_exchange", "Release"),
-    ("src/raw/ring/mod.rs change_tail compare_exchange", "Acquire"),
-    ("src/raw/ring/mod.rs claim_room fetch_or", "Acquire"),
-    ("src/raw/ring/mod.rs claim_room fetch_or", "Release"),
-    ("src/raw/ring/mod.rs has_room load", "Relaxed"),
-    ("src/raw/ring/mod.rs refused_pop fetch_or", "Acquire"),
-    ("src/raw/ring/mod.rs refused_pop fetch_or", "Release"),
-    ("src/raw/ring/mod.rs run load", "Relaxed"),
-    ("src/raw/ring/places.rs claim_displaced load", "Relaxed"),
-    ("src/raw/ring/places.rs claim_reserved load", "Relaxed"),
-];
-
 /// The most survivors of a hundred mutants.
 const MOST_SURVIVORS: usize = 10;
 
@@ -82,12 +63,7 @@ struct Mutant {
 /// Audits what the reports' models reached.
 pub(crate) fn run(arguments: &Arguments, reports: &Reports) -> ExitCode {
     let mode = env::var(AUDIT).unwrap_or_default();
-    let mut mutants = mutants(reports, models(), |site| !site.file.contains("tests/models"));
-    let (open, tried): (Vec<_>, Vec<_>) = mutants.into_iter().partition(is_open);
-    mutants = tried;
-    for mutant in &open {
-        println!("audit: open: {} -> {}", mutant.name, mutant.mutation.to);
-    }
+    let mutants = mutants(reports, models(), |site| !site.file.contains("tests/models"));
     let before = Table::read();
     let chosen: Vec<Mutant> =
         if mode.is_empty() { sample(&mutants, &before) } else { mutants.clone() };
@@ -128,10 +104,6 @@ pub(crate) fn run(arguments: &Arguments, reports: &Reports) -> ExitCode {
     let survivors = rows.iter().filter(|row| row.caught_by.is_none()).count();
     println!("audit: {} caught, {survivors} survived", rows.len() - survivors);
     let mut wrong = conclusion.has_failed();
-    if open.len() != OPEN.len() {
-        println!("audit: {} mutants are listed as open, and {} are there", OPEN.len(), open.len());
-        wrong = true;
-    }
     if survivors * 100 > mutants.len() * MOST_SURVIVORS {
         println!("audit: more than {MOST_SURVIVORS} % survived");
         wrong = true;
@@ -242,10 +214,6 @@ fn try_out(mutant: &Mutant) -> Row {
         }
     }
     row
-}
-
-fn is_open(mutant: &Mutant) -> bool {
-    OPEN.contains(&(mutant.name.as_str(), mutant.mutation.to.as_str()))
 }
 
 fn expected_survivor(row: &Row) -> Option<&'static str> {

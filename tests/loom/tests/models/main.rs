@@ -22,6 +22,7 @@ mod mutex_timed;
 mod ordered;
 mod permits;
 mod queue;
+mod queue_orders;
 mod semaphore;
 mod small_programs;
 mod wait_list;
@@ -49,6 +50,7 @@ const PRIMITIVES: &[&[Model]] = &[
     small_programs::MODELS,
     linear::MODELS,
     queue::MODELS,
+    queue_orders::MODELS,
 ];
 
 fn main() -> ExitCode {

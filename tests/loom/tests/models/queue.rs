@@ -18,9 +18,9 @@ use std::{
     time::Duration,
 };
 
-const A_WHILE: Duration = Duration::from_secs(1);
+pub(crate) const A_WHILE: Duration = Duration::from_secs(1);
 
-fn queue(by_store: bool, capacity: usize) -> Arc<WorkQueue<u32>> {
+pub(crate) fn queue(by_store: bool, capacity: usize) -> Arc<WorkQueue<u32>> {
     release_by_store(by_store);
     Arc::new(WorkQueue::new(capacity))
 }
@@ -35,20 +35,20 @@ fn lap(queue: &WorkQueue<u32>) {
     }
 }
 
-/// Two models of one body.
+/// Two models of each body, in the file of that name.
 macro_rules! both {
-    ($($name:ident, $promise:literal, $bound:expr, |$by_store:ident| $body:block)*) => {
+    ($file:literal $($name:ident, $promise:literal, $bound:expr, |$by_store:ident| $body:block)*) => {
         $(fn $name($by_store: bool) $body)*
 
         pub(crate) const MODELS: &[Model] = &[$(
             Model {
-                name: concat!("queue::", stringify!($name), "_by_store"),
+                name: concat!($file, "::", stringify!($name), "_by_store"),
                 promise: $promise,
                 bound: $bound,
                 body: || $name(true),
             },
             Model {
-                name: concat!("queue::", stringify!($name), "_by_swap"),
+                name: concat!($file, "::", stringify!($name), "_by_swap"),
                 promise: $promise,
                 bound: $bound,
                 body: || $name(false),
@@ -56,8 +56,9 @@ macro_rules! both {
         )*];
     };
 }
+pub(crate) use both;
 
-both! {
+both! { "queue"
     hand_over, "a consumer that waits is woken by the item, and sees what its producer did", None, |by_store| {
         let q = queue(by_store, 1);
         let consumer = spawn(&q, WorkQueue::pop);
