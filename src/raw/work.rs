@@ -41,7 +41,7 @@
 //!
 //! # Checked by
 //!
-//! `tests/loom/tests/models/queue.rs`, with both ways of publishing.
+//! `tests/loom/tests/models/queue.rs` and `queue_pairs.rs` beside it, with both ways of publishing.
 
 use super::{
     ring::{Care, End, Look, Refusal, Ring},

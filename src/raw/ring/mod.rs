@@ -57,7 +57,7 @@
 //!
 //! # Checked by
 //!
-//! `tests/loom/tests/models/queue.rs`; beside it the orders in `queue_orders.rs`,
+//! `tests/loom/tests/models/queue.rs`; beside it the orders in `queue_orders.rs`, operations in pairs in `queue_pairs.rs`,
 //! and all small programs against a sequential queue in `linear.rs`.
 
 mod look;

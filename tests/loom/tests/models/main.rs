@@ -23,6 +23,7 @@ mod ordered;
 mod permits;
 mod queue;
 mod queue_orders;
+mod queue_pairs;
 mod semaphore;
 mod small_programs;
 mod wait_list;
@@ -51,6 +52,7 @@ const PRIMITIVES: &[&[Model]] = &[
     linear::MODELS,
     queue::MODELS,
     queue_orders::MODELS,
+    queue_pairs::MODELS,
 ];
 
 fn main() -> ExitCode {
