@@ -24,6 +24,7 @@ mod permits;
 mod queue;
 mod semaphore;
 mod small_programs;
+mod task_sets;
 mod wait_list;
 
 use harness::{Failure, Model, Report};
@@ -46,6 +47,7 @@ const PRIMITIVES: &[&[Model]] = &[
     wait_list::MODELS,
     semaphore::MODELS,
     async_mutex::MODELS,
+    task_sets::MODELS,
     small_programs::MODELS,
     linear::MODELS,
     queue::MODELS,
