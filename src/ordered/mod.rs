@@ -133,7 +133,7 @@
 //! 18. **Plain queues, and those of a level, are not checked at run time**: to push to a [`WorkQueue`](crate::WorkQueue) with a lock in hand that its
 //!     consumers take, or to a [`LevelQueue`] with such a [`CheckedMutex`], is not refused (`tests/ordered_queue.rs`:
 //!     `queues_are_not_known_to_the_checks`). A [`CheckedQueue`] is, as far as its threads say what they are: producers need not, and a
-//!     consumer that dropped its part and then takes the lock is none (`tests/ordered_checked_queue.rs`: `a_consumer_that_gives_up`). Its waits are in the
+//!     consumer that dropped its part and then takes the lock is none (`tests/ordered_checked_parts.rs`: `a_consumer_that_gives_up`). Its waits are in the
 //!     learnt order, and not among the waits that `lock_or_deadlock` looks at, as 10 says. It is for threads: tasks consume it in what blocks only.
 //! 19. **A queue that nobody consumes** stays full: nobody began to, or the last [`Consumer`] ended, by a panic too, or gave its part up
 //!     and now wants what somebody has who pushes (`a_consumer_that_gives_up`). Whoever goes last closes the queue, which ends these waits.
