@@ -2,7 +2,8 @@
 
 use lockline::ordered::{
     __private::{Trace, WaitTrace, closure, ranks},
-    Always, CheckedMutex, OrderErrorKind, OrderedGuard,
+    Always, CheckedConsumer, CheckedMutex, CheckedProducer, CheckedPushError, CheckedQueue,
+    OrderError, OrderErrorKind, OrderedGuard,
 };
 use proptest::{
     collection::vec,
@@ -302,4 +303,88 @@ fn locks_agree_with_the_oracle() {
         }
     }
     assert!(refused > 500 && allowed > 500, "{refused} refused, {allowed} allowed");
+}
+
+const QUEUES: usize = 3;
+
+/// What a thread has, by class: first of the locks, then the room of each queue, then its items.
+enum Part<'a> {
+    Lock(#[allow(dead_code, reason = "held")] OrderedGuard<'a, u32, Always>),
+    Consumer(CheckedConsumer<'a, u32, Always>),
+    Producer(#[allow(dead_code, reason = "held")] CheckedProducer<'a, u32, Always>),
+}
+
+/// And of queues, in one order with locks: to push is to ask for room, to pop for items, each with all in hand but the other of the
+/// same queue.
+#[test]
+fn queues_agree_with_the_oracle() {
+    let locks: [CheckedMutex<u32, Always>; QUEUES] =
+        [CheckedMutex::always(0), CheckedMutex::always(1), CheckedMutex::always(2)];
+    let queues: [CheckedQueue<u32, Always>; QUEUES] =
+        [CheckedQueue::always(10_000), CheckedQueue::always(10_000), CheckedQueue::always(10_000)];
+    let (mut oracle, mut count) = (Oracle::default(), BTreeMap::<_, u32>::new());
+    let mut random = 1_u64;
+    let mut below = |n: usize| {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (random >> 33) as usize % n
+    };
+    for queue in &queues {
+        (0..5_000).for_each(|n| queue.try_push(n).unwrap());
+    }
+    let mut held: Vec<(usize, Part<'_>)> = Vec::new();
+    for _ in 0..5_000 {
+        let n = below(QUEUES);
+        let (room, items) = (QUEUES + n, 2 * QUEUES + n);
+        let but = |other: usize| -> Vec<usize> {
+            held.iter().map(|(class, _)| *class).filter(|class| *class != other).collect()
+        };
+        let (what, refusal, expected) = match below(8) {
+            0 => {
+                held.push((room, Part::Consumer(queues[n].consume())));
+                continue;
+            }
+            1 => {
+                held.push((items, Part::Producer(queues[n].produce())));
+                continue;
+            }
+            2 => {
+                let expected = oracle.ask(&but(usize::MAX), n);
+                let locked = locks[n].checked_lock();
+                let refusal = locked.as_ref().err().map(OrderError::kind);
+                held.extend(locked.ok().map(|guard| (n, Part::Lock(guard))));
+                ("lock", refusal, expected)
+            }
+            3 => {
+                let expected = oracle.ask(&but(items), room);
+                let refusal = match queues[n].checked_push(0) {
+                    Err(CheckedPushError::Order(_, refusal)) => Some(refusal.kind()),
+                    other => other.map(|()| None).unwrap(),
+                };
+                ("push", refusal, expected)
+            }
+            4 => {
+                let mine = held.iter().find_map(|(class, part)| match part {
+                    Part::Consumer(consumer) if *class == room => Some(consumer),
+                    _ => None,
+                });
+                let Some(consumer) = mine else { continue };
+                let refusal = consumer.checked_pop().err().map(|refusal| refusal.kind());
+                ("pop", refusal, oracle.ask(&but(room), items))
+            }
+            _ if held.is_empty() => continue,
+            _ => {
+                drop(held.remove(below(held.len())));
+                continue;
+            }
+        };
+        assert_eq!(refusal.is_none(), expected);
+        *count.entry((what, refusal.map(|kind| format!("{kind:?}")))).or_default() += 1;
+    }
+    // Each can be had, and be refused for either reason.
+    for what in ["lock", "push", "pop"] {
+        for why in [None, Some("SelfDeadlock"), Some("Inversion")] {
+            let seen = count.get(&(what, why.map(str::to_owned)));
+            assert!(seen.is_some_and(|seen| *seen > 20), "{what}: {why:?} in {count:?}");
+        }
+    }
 }

@@ -4,7 +4,8 @@ use super::{
     error::OrderError,
     levels::Level,
     lock::{Lock, OrderedGuard},
-    watch::{Always, ByBuild, Checks, Idle, Never, Origin, Watching, sealed::Sealed},
+    origin::Origin,
+    watch::{Always, ByBuild, Checks, Idle, Never, Watching, sealed::Sealed},
 };
 use crate::{Mutex, sync::const_new};
 use core::{fmt, panic::Location};

@@ -2,8 +2,9 @@
 
 use super::{
     levels::Level,
+    origin::Origin,
     pool::{CheckedAcquireError, OrderedPermit, Pool, WatchingPermits},
-    watch::{Always, ByBuild, Checks, Idle, Never, Origin, sealed::Sealed},
+    watch::{Always, ByBuild, Checks, Idle, Never, sealed::Sealed},
 };
 use crate::{AcquireError, Semaphore, TryAcquireError, sync::const_new};
 use core::{fmt, panic::Location};

@@ -1,6 +1,6 @@
 //! The order that a program was seen to lock in, to look at and to declare.
 
-use super::watch::{self, Origin};
+use super::{origin::Origin, watch};
 use crate::raw::order::{Edge, Site};
 use core::fmt::Write as _;
 use std::collections::{BTreeMap, BTreeSet};
@@ -55,11 +55,9 @@ impl ObservedOrder {
     pub fn dot(&self) -> String {
         let mut dot = "digraph locks {\n    node [shape=box];\n".to_owned();
         for (name, origin) in self.names.iter().zip(&self.origins) {
-            let label = match origin {
-                Origin::Site(at) | Origin::Permits(at) | Origin::Thread(at) => {
-                    format!("{name}\\n{}", place(at))
-                }
-                Origin::Level(_) => name.clone(),
+            let label = match origin.site() {
+                Some(at) => format!("{name}\\n{}", place(at)),
+                None => name.clone(),
             };
             let _ = writeln!(dot, "    {name} [label=\"{label}\"];");
         }
@@ -80,9 +78,18 @@ impl ObservedOrder {
     pub fn levels(&self) -> String {
         let mut block = "lock_levels! {\n    pub levels {\n".to_owned();
         for class in self.sorted() {
+            if self.is_items_alone(class) {
+                continue;
+            }
             let _ = match self.origins[class] {
                 Origin::Site(at) | Origin::Permits(at) => {
                     writeln!(block, "        /// Made at {}.", place(at))
+                }
+                Origin::Room(at) => {
+                    writeln!(block, "        /// Room in the queue made at {}.", place(at))
+                }
+                Origin::Items(at) => {
+                    writeln!(block, "        /// Items of the queue made at {}.", place(at))
                 }
                 Origin::Thread(at) => {
                     writeln!(block, "        /// Threads, started at {}.", place(at))
@@ -103,6 +110,12 @@ impl ObservedOrder {
         }
         block += "    }\n}\n";
         block
+    }
+
+    /// Whether these are items of a queue that come before and after nothing: there is nothing to declare.
+    fn is_items_alone(&self, class: usize) -> bool {
+        let at_class = |edge: &Edge| [edge.before.index(), edge.after.index()].contains(&class);
+        matches!(self.origins[class], Origin::Items(_)) && !self.edges.iter().any(at_class)
     }
 
     fn before(&self, class: usize) -> BTreeSet<usize> {
@@ -150,7 +163,10 @@ fn names(origins: &[Origin]) -> Vec<String> {
     for origin in origins {
         let name = match origin {
             Origin::Level(place) => place.name.to_owned(),
-            Origin::Site(at) | Origin::Permits(at) | Origin::Thread(at) => name_of(at),
+            Origin::Items(at) => format!("{}Items", name_of(at)),
+            Origin::Site(at) | Origin::Permits(at) | Origin::Room(at) | Origin::Thread(at) => {
+                name_of(at)
+            }
         };
         let mut own = name.clone();
         let mut n = 2;

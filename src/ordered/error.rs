@@ -1,12 +1,12 @@
 //! Why a lock was refused.
 
-use super::watch::Origin;
+use super::origin::Origin;
 use crate::raw::order::Site;
 use core::fmt;
 use std::error::Error;
 
-/// Why a [`CheckedMutex`](super::CheckedMutex), or permits of a [`CheckedSemaphore`](super::CheckedSemaphore), were not waited for, with the places that matter. As a text it has
-/// a line for each.
+/// Why a [`CheckedMutex`](super::CheckedMutex), permits of a [`CheckedSemaphore`](super::CheckedSemaphore), or room or items of a
+/// [`CheckedQueue`](super::CheckedQueue) were not waited for, with the places that matter. As a text it has a line for each.
 #[derive(Clone, Debug)]
 pub struct OrderError(Box<Facts>);
 
@@ -24,11 +24,11 @@ pub(super) struct Facts {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum OrderErrorKind {
-    /// The thread has this very lock, or too many of these very permits.
+    /// The thread has this very lock, or too many of these very permits; or consumes the very queue that it pushes to, or produces what it pops.
     SelfDeadlock,
     /// The thread has another lock of the same class: made at the same place, or of the same level. Several of a class are
     /// taken together, by [`lock_all`](super::lock_all); permits, by
-    /// [`acquire_many`](super::CheckedSemaphore::acquire_many).
+    /// [`acquire_many`](super::CheckedSemaphore::acquire_many). Or it consumes, or produces for, another queue of the class.
     SameClass,
     /// The declaration does not have the wanted level after the one that is held.
     DeclaredOrder,
@@ -75,7 +75,7 @@ impl OrderError {
         self.0.kind
     }
 
-    /// What was to be locked: the name of its level, or the place where it was made.
+    /// What was to be locked, or waited for: the name of its level, or the place where it was made.
     pub fn wanted(&self) -> String {
         self.0.wanted.to_string()
     }
@@ -106,7 +106,10 @@ impl fmt::Display for OrderError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Facts { kind, wanted, wanted_at, held, chain } = &*self.0;
         let what = match kind {
-            OrderErrorKind::SelfDeadlock => "this thread has the lock already",
+            OrderErrorKind::SelfDeadlock => "this thread would wait for itself",
+            OrderErrorKind::SameClass if matches!(wanted, Origin::Room(_) | Origin::Items(_)) => {
+                "this thread has a part in another queue of the same class"
+            }
             OrderErrorKind::SameClass => {
                 "this thread has one of the same class; several are taken together, by `lock_all` or `acquire_many`"
             }

@@ -3,7 +3,8 @@
 use super::{
     levels::Level,
     lock::{Lock, OrderedGuard},
-    watch::{Always, ByBuild, Checks, Idle, Never, Origin, Watching, sealed::Sealed},
+    origin::Origin,
+    watch::{Always, ByBuild, Checks, Idle, Never, Watching, sealed::Sealed},
 };
 use crate::{Mutex, sync::const_new};
 use core::{fmt, marker::PhantomData, panic::Location};

@@ -2,9 +2,10 @@
 
 use super::{
     levels::{After, Level, ranks_rise},
+    origin::Origin,
     pool::{OrderedPermit, Pool, WatchingPermits},
     token::Token,
-    watch::{Always, ByBuild, Checks, Idle, Never, Origin, sealed::Sealed},
+    watch::{Always, ByBuild, Checks, Idle, Never, sealed::Sealed},
 };
 use crate::{AcquireError, Semaphore, TryAcquireError, sync::const_new};
 use core::{fmt, marker::PhantomData, panic::Location};

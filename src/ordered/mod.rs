@@ -8,7 +8,7 @@
 //! |                   | the same for tasks                                         | [`LevelAsyncMutex`], [`TaskToken`] |
 //! |                   | the same for permits                                       | [`LevelSemaphore`], [`LevelAsyncSemaphore`] |
 //! |                   | the same for room in queues                                | [`LevelQueue`], [`Consumer`]    |
-//! |                   | an order, checked at run time                              | [`CheckedMutex`], [`CheckedSemaphore`] |
+//! |                   | an order, checked at run time                              | [`CheckedMutex`], [`CheckedSemaphore`], [`CheckedQueue`] |
 //! | hold and wait     | taking all at once                                         | [`Token::lock_all`], [`lock_all`], [`Token::acquire_many`] |
 //! |                   | letting go and walking anew, where all are not known before | [`Token::ascending`]           |
 //! | no preemption     | refusing the wait that closes the circle, and starting again | [`CheckedMutex::lock_or_deadlock`] |
@@ -27,7 +27,8 @@
 //! order and in the waits, where permits are counted.
 //!
 //! Who pushes to a full queue waits for those who empty it, and these hold nothing that would show it. So a [`LevelQueue`] has a level too, at
-//! which its consumers stand for as long as they are that: they take later locks only, and nobody has one of these while it pushes.
+//! which its consumers stand for as long as they are that: they take later locks only, and nobody has one of these while it pushes. The
+//! consumers of a [`CheckedQueue`] are known as such as well, and its room is in the learnt order.
 //!
 //! Threads are waited for too: [`Token::scope`] puts joining them into the declared order, [`spawn`] into the one that is learnt.
 //!
@@ -103,7 +104,8 @@
 //! 8. **Refused though harmless**: two levels without an order between them are never held together; the run-time order does not know
 //!    that a lock around both orders, or a phase of the program, makes them safe (`a_gate_lock_does_not_excuse`); and two locks of
 //!    one class are refused where an order among them would do (`two_of_one_class`). A thread consumes one queue at a time, and one that
-//!    a [`Token::scope`] waits for consumes none (`tests/ui/queue_two_parts.rs`, `queue_consume_in_scope.rs`).
+//!    a [`Token::scope`] waits for consumes none (`tests/ui/queue_two_parts.rs`, `queue_consume_in_scope.rs`). To the run-time order, one
+//!    consumer that waits is as bad as all of them ([`CheckedQueue`] has the list).
 //! 9. **Not refused though harmful**: an order that was never run is not learnt; a wait with a deadline is not checked and can
 //!    fail again and again (`trying_is_not_checked_and_comes_after_nothing`); beyond 1,023 classes locks are not checked
 //!    ([`ObservedOrder::is_incomplete`]; the model `ordered::classes_run_out`); in destructors of thread-locals
@@ -128,10 +130,11 @@
 //!     [`close`](CheckedSemaphore::close) would end it; how many permits there are cannot change (there is no `add_permits` here to test).
 //! 17. **Permits of a plain [`Semaphore`](crate::Semaphore)**, and of a [`LevelAsyncSemaphore`] for the checks at run time, are not seen, as 2 and
 //!     13 say of locks. A forgotten permit is as a forgotten guard (`a_forgotten_permit_is_held`).
-//! 18. **Queues are not checked at run time**: to push to a plain [`WorkQueue`](crate::WorkQueue) with a lock in hand that its
+//! 18. **Plain queues, and those of a level, are not checked at run time**: to push to a [`WorkQueue`](crate::WorkQueue) with a lock in hand that its
 //!     consumers take, or to a [`LevelQueue`] with such a [`CheckedMutex`], is not refused (`tests/ordered_queue.rs`:
-//!     `queues_are_not_known_to_the_checks`). Lock what is held meanwhile with tokens; where none can go,
-//!     [`try_push`](crate::WorkQueue::try_push) or [`push_for`](crate::WorkQueue::push_for), and let go of the locks if there is no room.
+//!     `queues_are_not_known_to_the_checks`). A [`CheckedQueue`] is, as far as its threads say what they are: producers need not, and a
+//!     consumer that dropped its part and then takes the lock is none (`tests/ordered_checked_parts.rs`: `a_consumer_that_gives_up`). Its waits are in the
+//!     learnt order, and not among the waits that `lock_or_deadlock` looks at, as 10 says. It is for threads: tasks consume it in what blocks only.
 //! 19. **A queue that nobody consumes** stays full: nobody began to, or the last [`Consumer`] ended, by a panic too, or gave its part up
 //!     and now wants what somebody has who pushes (`a_consumer_that_gives_up`). Whoever goes last closes the queue, which ends these waits.
 //!     And where nobody pushes, items are waited for without an end, though in nobody's way (`nobody_has_an_item`).
@@ -146,6 +149,7 @@
 
 mod ascending;
 mod checked;
+mod checked_queue;
 mod checked_semaphore;
 mod dump;
 mod error;
@@ -157,7 +161,9 @@ mod level_queue;
 mod level_semaphore;
 mod levels;
 mod lock;
+mod origin;
 mod pool;
+mod room;
 #[cfg(not(all(loom, feature = "loom")))]
 mod scope;
 mod set;
@@ -169,6 +175,7 @@ mod watch;
 
 pub use ascending::{Ascending, Backoff};
 pub use checked::CheckedMutex;
+pub use checked_queue::{CheckedConsumer, CheckedProducer, CheckedPushError, CheckedQueue};
 pub use checked_semaphore::CheckedSemaphore;
 pub use dump::{ObservedOrder, observed};
 pub use error::{OrderError, OrderErrorKind, Step};

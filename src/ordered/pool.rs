@@ -3,7 +3,8 @@
 use super::{
     error::OrderError,
     lock::refused,
-    watch::{ByBuild, Checks, Idle, Node, Origin, hold, let_go, may_wait_for_permits},
+    origin::Origin,
+    watch::{ByBuild, Checks, Idle, Node, hold, let_go, may_wait_for_permits},
 };
 use crate::{
     AcquireError, Permit, Semaphore, TryAcquireError,

@@ -2,8 +2,9 @@
 
 use super::{
     error::{Facts, OrderError, OrderErrorKind, Step},
-    levels::Place,
+    origin::Origin,
     pool::{PermitWatch, WatchingPermits},
+    room::{QueueWatch, WatchingQueue},
 };
 use crate::{
     raw::{
@@ -14,7 +15,7 @@ use crate::{
     statics,
     sync::{const_new, local_const, spin::Spin},
 };
-use core::{cell::RefCell, fmt, ptr::NonNull};
+use core::{cell::RefCell, ptr::NonNull, slice};
 
 /// Whether a lock is checked at run time: [`ByBuild`], [`Always`] or [`Never`]. What is not checked costs neither space
 /// nor time. Sealed.
@@ -49,6 +50,9 @@ pub(super) mod sealed {
         /// Stands beside the semaphore.
         #[allow(private_bounds, reason = "sealed")]
         type PermitWatch: super::PermitWatch + core::fmt::Debug + Send + Sync + 'static;
+        /// Stands beside the queue.
+        #[allow(private_bounds, reason = "sealed")]
+        type QueueWatch: super::QueueWatch + core::fmt::Debug + Send + Sync + 'static;
     }
 }
 
@@ -61,16 +65,22 @@ impl sealed::Sealed for ByBuild {
     type PermitWatch = WatchingPermits;
     #[cfg(not(debug_assertions))]
     type PermitWatch = Idle;
+    #[cfg(debug_assertions)]
+    type QueueWatch = WatchingQueue;
+    #[cfg(not(debug_assertions))]
+    type QueueWatch = Idle;
 }
 
 impl sealed::Sealed for Always {
     type Watch = Watching;
     type PermitWatch = WatchingPermits;
+    type QueueWatch = WatchingQueue;
 }
 
 impl sealed::Sealed for Never {
     type Watch = Idle;
     type PermitWatch = Idle;
+    type QueueWatch = Idle;
 }
 
 /// What there is to do beside locking.
@@ -96,40 +106,6 @@ pub(crate) trait Watch {
     fn is_like(&self, other: &Self) -> bool;
     /// What it is, if anybody asks.
     fn origin(&self) -> Option<Origin>;
-}
-
-/// Which lock this is to the order: all locks of one origin are alike.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Origin {
-    /// Made at this place.
-    Site(Site),
-    /// Of this level.
-    Level(&'static Place),
-    /// A semaphore made at this place.
-    Permits(Site),
-    /// No lock, but the end of the threads started at this place.
-    Thread(Site),
-}
-
-impl Origin {
-    /// Whether the declaration allows `other` to be locked after this. It has nothing to say about locks without levels.
-    fn may_precede(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Level(held), Self::Level(wanted)) => wanted.is_after(held),
-            _ => true,
-        }
-    }
-}
-
-impl fmt::Display for Origin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Site(at) => write!(f, "the lock made at {at}"),
-            Self::Level(place) => write!(f, "a lock of level `{}`", place.name),
-            Self::Permits(at) => write!(f, "the semaphore made at {at}"),
-            Self::Thread(at) => write!(f, "the thread started at {at}"),
-        }
-    }
 }
 
 /// Of a lock that is not watched.
@@ -222,6 +198,10 @@ impl Node {
         }
     }
 
+    pub(super) fn origin(&self) -> Origin {
+        self.origin
+    }
+
     #[inline]
     pub(super) fn class(&self) -> Class {
         ORDER.class(&self.class, self.origin)
@@ -240,6 +220,25 @@ impl Node {
     #[cold]
     fn admit_slow(&self, at: Site) -> Result<(), OrderError> {
         self.admit_after(&held(), at)
+    }
+
+    /// By what it holds that does not have this address.
+    #[inline]
+    pub(super) fn admit_but(&self, address: usize, at: Site) -> Result<(), OrderError> {
+        let class = self.class();
+        let known =
+            |held: &Held| held.address == address || ORDER.knows(slice::from_ref(held), class);
+        if HELD.try_with(|held| held.borrow().iter().all(known)).unwrap_or(true) {
+            return Ok(());
+        }
+        self.admit_but_slow(address, at)
+    }
+
+    #[cold]
+    fn admit_but_slow(&self, address: usize, at: Site) -> Result<(), OrderError> {
+        let mut others = held();
+        others.retain(|held| held.address != address);
+        self.admit_after(&others, at)
     }
 
     /// By what it holds that is not of this class.
@@ -333,7 +332,7 @@ fn refusal_in(circle: &[Link], kind: OrderErrorKind, wanted: Origin, at: Site) -
     refused(kind, wanted, at, held, circle.iter().map(step).collect())
 }
 
-fn refused(
+pub(super) fn refused(
     kind: OrderErrorKind,
     wanted: Origin,
     wanted_at: Site,

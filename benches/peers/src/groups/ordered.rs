@@ -1,4 +1,5 @@
-//! Ordered locks: one, one more while one is held, sets of two and of five, and two threads that lock nothing in common.
+//! Ordered locks: one, one more while one is held, sets of two and of five, and two threads that lock nothing in common; a permit,
+//! and an item through a queue.
 //!
 //! Uncontended throughout: what is asked is what the order costs. Each lock has its lines of memory to itself.
 
@@ -6,8 +7,11 @@ use crate::case::{Case, Kind, Label, repeat, same};
 use crossbeam_utils::CachePadded;
 use happylock::ThreadKey;
 use lockline::{
-    lock_levels,
-    ordered::{self, Always, CheckedMutex, LevelMutex, Never, with_root},
+    WorkQueue, lock_levels,
+    ordered::{
+        self, Always, CheckedMutex, CheckedQueue, CheckedSemaphore, LevelMutex, LevelQueue,
+        LevelSemaphore, Never, with_root,
+    },
 };
 use std::{array, cell::Cell, sync::PoisonError};
 
@@ -21,6 +25,8 @@ pub(super) fn cases() -> Vec<Case> {
     cases.extend(one_more(2));
     cases.extend(set_of_two());
     cases.extend(set_of_five());
+    cases.extend(permit());
+    cases.extend(item());
     cases
 }
 
@@ -340,6 +346,91 @@ fn set_of_five() -> Vec<Case> {
                 });
             },
             |locks, ops| same(*locks[4].lock(key()), ops),
+        ),
+    ]
+}
+
+/// A permit of a semaphore and its return, with nothing held. No peer has an order for these.
+fn permit() -> Vec<Case> {
+    const ROW: &str = "one permit";
+    /// As many as there were at first.
+    const ALL: usize = 4;
+    use Kind::*;
+    fn back(available: usize, _ops: u64) -> Result<(), String> {
+        same(available as u64, ALL as u64)
+    }
+    vec![
+        Case::race(
+            label(ROW, "lockline, token", Ours, 1),
+            || Padded::new(LevelSemaphore::<Outer, Never>::never(ALL)),
+            |semaphore, _, ops| {
+                with_root(|mut token| {
+                    repeat(ops, |_| drop(token.acquire(semaphore).expect("nobody closes it")));
+                });
+            },
+            |semaphore, ops| back(semaphore.available(), ops),
+        ),
+        Case::race(
+            label(ROW, "lockline, checked at run time", Ours, 1),
+            || Padded::new(CheckedSemaphore::always(ALL)),
+            |semaphore, _, ops| {
+                repeat(ops, |_| drop(semaphore.acquire().expect("nobody closes it")));
+            },
+            |semaphore, ops| back(semaphore.available(), ops),
+        ),
+        Case::race(
+            label(ROW, "lockline::Semaphore", Limit, 1),
+            || Padded::new(lockline::Semaphore::new(ALL)),
+            |semaphore, _, ops| {
+                repeat(ops, |_| drop(semaphore.acquire().expect("nobody closes it")));
+            },
+            |semaphore, ops| back(semaphore.available(), ops),
+        ),
+    ]
+}
+
+/// An item into a queue, and out of it, by one thread.
+fn item() -> Vec<Case> {
+    const ROW: &str = "an item in and out";
+    const ROOM: usize = 64;
+    use Kind::*;
+    vec![
+        Case::race(
+            label(ROW, "lockline, token", Ours, 1),
+            || LevelQueue::<Outer, u64>::new(ROOM),
+            |queue, _, ops| {
+                with_root(|mut token| {
+                    repeat(ops, |i| {
+                        token.push(queue, i).expect("nobody closes it");
+                        // Only now: a consumer does not wait for its own room.
+                        let (mut consumer, mut token) = token.consume(queue);
+                        consumer.pop(&mut token).expect("nobody closes it");
+                    });
+                });
+            },
+            |queue, _| same(queue.len() as u64, 0),
+        ),
+        Case::race(
+            label(ROW, "lockline, checked at run time", Ours, 1),
+            || CheckedQueue::<u64, Always>::always(ROOM),
+            |queue, _, ops| {
+                repeat(ops, |i| {
+                    queue.push(i).expect("nobody closes it");
+                    queue.consume().pop().expect("nobody closes it");
+                });
+            },
+            |queue, _| same(queue.len() as u64, 0),
+        ),
+        Case::race(
+            label(ROW, "lockline::WorkQueue", Limit, 1),
+            || WorkQueue::<u64>::new(ROOM),
+            |queue, _, ops| {
+                repeat(ops, |i| {
+                    queue.push(i).expect("nobody closes it");
+                    queue.pop().expect("nobody closes it");
+                });
+            },
+            |queue, _| same(queue.len() as u64, 0),
         ),
     ]
 }

@@ -26,6 +26,7 @@ mod queue_orders;
 mod queue_pairs;
 mod semaphore;
 mod small_programs;
+mod task_sets;
 mod wait_list;
 
 use harness::{Failure, Model, Report};
@@ -48,6 +49,7 @@ const PRIMITIVES: &[&[Model]] = &[
     wait_list::MODELS,
     semaphore::MODELS,
     async_mutex::MODELS,
+    task_sets::MODELS,
     small_programs::MODELS,
     linear::MODELS,
     queue::MODELS,

@@ -34,6 +34,19 @@ fn add<const N: usize>(set: [&Balance; N]) {
     });
 }
 
+/// Adds to both, if it gets them one after the other.
+fn walk([first, second]: [&Balance; 2]) -> bool {
+    with_root(|mut token| {
+        let walk = token.ascending();
+        let mut first = walk.lock(first).expect("the first of a walk is waited for");
+        // Given up, and not begun anew: to try until it is free is no wait that loom could tell from others.
+        let Ok(mut second) = walk.lock(second) else { return false };
+        *first += 1;
+        *second += 1;
+        true
+    })
+}
+
 fn all_are<const N: usize>(balances: &[Balance; N], expected: u32) {
     for balance in balances {
         with_root(|mut token| {
@@ -176,6 +189,32 @@ pub(crate) const MODELS: &[Model] = &[
             add([x, y]);
             let whole = other.join().unwrap();
             all_are(&b, 1 + u32::from(whole));
+        },
+    },
+    Model {
+        name: "ordered::walks_in_both_orders",
+        promise: "of two walks over the same two locks, the one that rises gets both, and the other does or gives up",
+        bound: Some(3),
+        body: || {
+            let b = balances::<2>();
+            let other = spawn(&b, |[x, y]| walk([y, x]));
+            let [x, y] = &*b;
+            assert!(walk([x, y]));
+            let other = other.join().unwrap();
+            all_are(&b, 1 + u32::from(other));
+        },
+    },
+    Model {
+        name: "ordered::walk_against_a_set",
+        promise: "a walk that falls gets along with a set, and gives up rather than be waited for",
+        bound: Some(3),
+        body: || {
+            let b = balances::<2>();
+            let other = spawn(&b, |[x, y]| walk([y, x]));
+            let [x, y] = &*b;
+            add([x, y]);
+            let other = other.join().unwrap();
+            all_are(&b, 1 + u32::from(other));
         },
     },
     Model {
