@@ -13,8 +13,8 @@ pub(crate) const ONE_RESERVED: u64 = 2;
 pub(crate) const RESERVED: u64 = ONE - ONE_RESERVED;
 /// The part of a word that is a position.
 pub(crate) const POSITION: u64 = !(ONE - 1);
-/// One position.
-const ONE: u64 = 1 << 16;
+/// One position, within a lap.
+pub(crate) const ONE: u64 = 1 << 16;
 /// The largest capacity: 256 laps at least remain before positions repeat.
 const MOST: u64 = 1 << 40;
 

@@ -65,7 +65,7 @@ mod places;
 
 pub(crate) use look::{End, Look};
 
-use super::laps::{CLOSED, FILLED, Laps, POSITION, before};
+use super::laps::{CLOSED, FILLED, Laps, ONE, POSITION, before};
 use crate::sync::{
     asymmetric::{self, light_fence},
     atomic::{
@@ -291,16 +291,15 @@ impl<T> Ring<T> {
 
     /// How many slots in a row have the mark of their positions from this one on.
     fn run(&self, from: u64, most: usize, mark: u64) -> usize {
-        let mut position = from;
-        let mut ready = 0;
-        // Acquire: filled or vacated, by whoever had the slot before.
-        while ready < most.min(self.capacity())
-            && self.slot(position).stamp.load(Acquire) == position | mark
-        {
-            position = self.laps.next(position);
-            ready += 1;
+        let most = most.min(self.capacity());
+        let (lower, upper) = self.slots.split_at(self.laps.index(from));
+        let upper = &upper[..most.min(upper.len())];
+        let ready = run(upper, from | mark);
+        if ready < upper.len() || ready == most {
+            return ready;
         }
-        ready
+        let next = self.laps.after(from, ready as u64);
+        ready + run(&lower[..most - ready], next | mark)
     }
 
     /// Puts the item in.
@@ -383,6 +382,13 @@ impl<T> Ring<T> {
         // SAFETY: the index of a position is below the capacity.
         unsafe { self.slots.get_unchecked(index) }
     }
+}
+
+/// How many of the slots have these stamps.
+fn run<T>(slots: &[Slot<T>], first: u64) -> usize {
+    let stamps = (0..).map(|n| first.wrapping_add(n * ONE));
+    // Acquire: filled or vacated, by whoever had the slot before.
+    slots.iter().zip(stamps).take_while(|(slot, stamp)| slot.stamp.load(Acquire) == *stamp).count()
 }
 
 /// Hands a slot over.
