@@ -398,12 +398,21 @@ pub(super) fn hold(this: Held) {
 pub(super) fn let_go(address: usize, count: usize) {
     let _ = HELD.try_with(|held| {
         let mut held = held.borrow_mut();
-        if let Some(nth) =
-            held.iter().rposition(|held| held.address == address && held.count == count)
-        {
-            held.remove(nth);
+        // Mostly it is the last.
+        if held.last().is_some_and(|last| last.address == address && last.count == count) {
+            held.pop();
+        } else {
+            let_go_of_one(&mut held, address, count);
         }
     });
+}
+
+#[cold]
+fn let_go_of_one(held: &mut Vec<Held>, address: usize, count: usize) {
+    if let Some(nth) = held.iter().rposition(|held| held.address == address && held.count == count)
+    {
+        held.remove(nth);
+    }
 }
 
 /// The calling thread waits for permits until the result is dropped.
