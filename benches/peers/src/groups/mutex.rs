@@ -5,7 +5,7 @@
 
 use crate::case::{Case, Kind, Label, repeat, same};
 use crossbeam_utils::CachePadded;
-use lockline_harness::{Stop, latency::Latencies};
+use lockline_harness::{Stop, latency::Latencies, work};
 use std::{
     cell::UnsafeCell,
     hint,
@@ -17,9 +17,9 @@ use std::{
 };
 
 const THREADS: [usize; 3] = [2, 8, 32];
-/// Steps of [`work`], each about 1.6 ns at 2.8 GHz, and how rows call them.
-const INSIDE: [(u64, &str); 3] = [(0, "nothing"), (64, "~100 ns"), (640, "~1 µs")];
-const OUTSIDE: [(u64, &str); 3] = [(0, "nothing"), (64, "~100 ns"), (1_280, "~2 µs")];
+/// Steps of [`work`], each about 1.2 ns, and how rows call them.
+const INSIDE: [(u64, &str); 3] = [(0, "nothing"), (80, "~100 ns"), (800, "~1 µs")];
+const OUTSIDE: [(u64, &str); 3] = [(0, "nothing"), (80, "~100 ns"), (1_640, "~2 µs")];
 
 /// `case` for each lock. The one that never sleeps has no place where threads share cores.
 macro_rules! all {
@@ -67,15 +67,6 @@ type Subject<L> = CachePadded<L>;
 
 fn counted<L: Lock>(lock: &Subject<L>, ops: u64) -> Result<(), String> {
     same(lock.with(|n| *n), ops)
-}
-
-/// A chain of multiplications, each waiting for the one before.
-#[inline]
-fn work(steps: u64) {
-    let mut x = steps;
-    for _ in 0..steps {
-        x = hint::black_box(x.wrapping_mul(0x9E37_79B9_7F4A_7C15));
-    }
 }
 
 fn alone() -> Vec<Case> {

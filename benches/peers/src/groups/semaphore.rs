@@ -6,9 +6,9 @@
 use crate::case::{Case, Kind, Label, repeat};
 use crossbeam_utils::CachePadded;
 use lockline::Fairness;
+use lockline_harness::work;
 use std::{
     future::Future,
-    hint,
     sync::{
         Arc, Condvar, Mutex,
         atomic::{
@@ -20,13 +20,13 @@ use std::{
 };
 use tokio::runtime::Runtime;
 
-/// Threads, permits, steps of work inside (each about 1.6 ns), and how the row calls them.
+/// Threads, permits, steps of work inside (each about 1.2 ns), and how the row calls them.
 const THREADS: [(usize, usize, u64, &str); 5] = [
     (2, 1, 0, "nothing inside"),
     (2, 10, 0, "nothing inside"),
     (8, 2, 0, "nothing inside"),
-    (8, 2, 64, "~100 ns inside"),
-    (32, 10, 64, "~100 ns inside"),
+    (8, 2, 80, "~100 ns inside"),
+    (32, 10, 80, "~100 ns inside"),
 ];
 const TASKS: [(usize, usize); 2] = [(8, 2), (1_000, 10)];
 
@@ -93,14 +93,6 @@ impl<S> Subject<S> {
             return Err(format!("{most} were in at once, of {} permits", self.permits));
         }
         Ok(())
-    }
-}
-
-#[inline]
-fn work(steps: u64) {
-    let mut x = steps;
-    for _ in 0..steps {
-        x = hint::black_box(x.wrapping_mul(0x9E37_79B9_7F4A_7C15));
     }
 }
 
