@@ -3,9 +3,11 @@
 //! Barging, because handing a lock to a thread that still sleeps leaves it idle for the microseconds that waking
 //! takes. Bounded, because barging alone starves. At most one waiter, the *head*, is awake and tries; the others sleep,
 //! and the next is woken when the head has got the lock. While anybody sleeps, turns go by a clock: when the
-//! last one to have slept got the lock a quarter of a millisecond ago, the lock is closed to newcomers until the head
+//! last one to have slept got the lock a third of a millisecond ago, the lock is closed to newcomers until the head
 //! has it. Whoever runs into that sleeps too, which leaves its core to who was woken: on crowded cores that, and not the
-//! lock, is what a waiter waits for. (Go's
+//! lock, is what a waiter waits for. Where the lock is passed on quickly, who was woken *dozes* until its turn is due,
+//! by a timer of its own, and leaves the lock to who has it: two threads that take a short section in turn are slower than
+//! one alone, as the line goes to and fro for each. (Go's
 //! [starvation mode](https://github.com/golang/go/blob/master/src/internal/sync/mutex.go) hands over to sleepers;
 //! `nsync`'s [designated waker](https://github.com/google/nsync) counts failed wake-ups; few awake and the rest asleep
 //! for long is Dice's [Malthusian lock](https://arxiv.org/abs/1511.06035).)
@@ -24,13 +26,15 @@
 //! | in `waiters` | meaning                                      | set by                   | cleared by              |
 //! |----------|--------------------------------------------------|--------------------------|-------------------------|
 //! | `HEAD`   | the head is awake                                | who becomes the head     | the head, leaving, or asleep under the queue's bucket |
+//! | `DOZING` | who was woken sleeps on `lock` until a turn is due | the head, in place of `HEAD` | who comes from it; a fair release, → `WAKE` |
 //! | `COMING` | how many were woken and have not come            | who wakes                | who comes, each its own |
 //! | `WAKE`   | the next release must wake the first who sleeps  | the head, leaving or about to sleep | who takes on the wake, or becomes the head |
 //! | `QUEUED` | somebody may sleep on `waiters`, who was never woken | who goes to sleep    | under the queue's bucket, when it is empty |
 //! | `FRONT`  | somebody may sleep on `lock`, before those       | who goes to sleep again  | under the queue's bucket, when it is empty |
 //! | `CLOSED` | releases leave `RESERVED`                        | the head; a release that finds a turn is due | the head; who finds nobody to wake |
 //!
-//! While anybody sleeps, one of `HEAD`, `COMING` and `WAKE` is set: somebody sees to them.
+//! While anybody sleeps, one of `HEAD`, `COMING`, `WAKE` and `DOZING` is set: somebody sees to them. With `DOZING` there is
+//! neither of the others at first, and `FRONT` as long as it sleeps.
 //!
 //! # Transitions
 //!
@@ -38,11 +42,14 @@
 //! |---------------|---------------------------------------|--------------------------------------------|
 //! | `lock`        | `FREE → HELD`                         | no matter who waits                        |
 //! | `unlock`      | `HELD → FREE`, `RESERVED` if `CLOSED` | always                                     |
-//! | newcomer      | → `HEAD`                              | nobody sees to sleepers: none of the three is set |
+//! | newcomer      | → `HEAD`                              | nobody sees to sleepers: none of the four is set |
 //! | newcomer      | → `QUEUED`, sleeps                    | otherwise, having spun in vain             |
 //! | head          | `FREE`, `RESERVED → HELD`             | then leaves: `WAKE` if anybody sleeps and nobody is coming |
 //! | head          | → `CLOSED`                            | a brief spin was in vain                   |
 //! | head          | → `WAKE`, then → `FRONT`, sleeps      | a longer one too; the lock is open again, unless a turn is due |
+//! | head          | `HEAD → DOZING`, `FRONT`, sleeps for the rest of the turn | it was woken, others sleep, nobody else is coming, the lock is open, held as often as not, and passed on quickly |
+//! | who dozed     | `DOZING → HEAD`                       | its time is up                             |
+//! | who releases fairly | `DOZING → WAKE`                 | before the release                         |
 //! | who releases  | `WAKE →` one more `COMING`, and wakes | after the release                          |
 //! | who releases  | `WAKE →` none                         | the same, while the head is awake still: it tries again |
 //! | who releases  | one more `COMING`, and wakes          | who was woken has no core, it seems, and the lock changes hands slowly |
@@ -61,8 +68,9 @@
 //!
 //! # Progress
 //!
-//! Who sleeps comes in order, those in front first. Each turn takes a quarter of a millisecond at most, then what the
-//! holder at that moment still needs, and the waking. A head does not run for ever either: it spins for microseconds.
+//! Who sleeps comes in order, those in front first. Each turn takes a third of a millisecond at most, a tenth more where who
+//! dozed finds no core, then what the holder at that moment still needs, and the waking. A head does not run for ever
+//! either: it spins for microseconds. A lock that is left alone while somebody dozes is taken when the timer ends.
 //!
 //! # Checked by
 //!
@@ -91,9 +99,10 @@ pub(super) const CLOSED: u8 = 2;
 pub(super) const HEAD: u8 = 4;
 pub(super) const FRONT: u8 = 8;
 pub(super) const QUEUED: u8 = 16;
+pub(super) const DOZING: u8 = 32;
 /// One of those who were woken and have not come yet: a number in the upper bits.
-pub(super) const ONE_COMING: u8 = 32;
-pub(super) const COMING: u8 = 7 * ONE_COMING;
+pub(super) const ONE_COMING: u8 = 64;
+pub(super) const COMING: u8 = 3 * ONE_COMING;
 
 /// Somebody may be asleep.
 pub(super) const ASLEEP: u8 = FRONT | QUEUED;
@@ -148,7 +157,7 @@ impl RawMutex {
     fn try_left_over(&self) -> bool {
         let waiters = self.waiters.load(Relaxed);
         // Relaxed: a place in line, and no data.
-        if waiters & (AWAKE | WAKE | ASLEEP) != 0
+        if waiters & (AWAKE | WAKE | DOZING | ASLEEP) != 0
             || self.waiters.compare_exchange(waiters, HEAD, Relaxed, Relaxed).is_err()
         {
             return false;
@@ -188,6 +197,7 @@ impl RawMutex {
     ///
     /// The caller holds the lock.
     pub(crate) unsafe fn unlock_fair(&self) {
+        self.rouse();
         let awaited = self.waiters.load(Relaxed) & (AWAKE | ASLEEP) != 0;
         // SAFETY: the caller's promise.
         unsafe { self.leave_as(if awaited { RESERVED } else { FREE }) }
@@ -210,7 +220,7 @@ impl RawMutex {
         }
         // The lock may be someone else's by now. The guard's borrow, or its `Arc`, still keeps it alive.
         let waiters = self.waiters.load(Relaxed);
-        if waiters & (WAKE | AWAKE) != 0 {
+        if waiters & (WAKE | AWAKE | DOZING) != 0 {
             self.released_slow(waiters);
         }
     }

@@ -1,8 +1,8 @@
 //! The waiting half of the mutex: who queues, sleeps, is woken and gives up. The states are told in `mod.rs`.
 
 use super::{
-    ASLEEP, AWAKE, CLOSED, COMING, FREE, FRONT, HEAD, HELD, ONE_COMING, Observer, QUEUED, RESERVED,
-    RawMutex, WAKE,
+    ASLEEP, AWAKE, CLOSED, COMING, DOZING, FREE, FRONT, HEAD, HELD, ONE_COMING, Observer, QUEUED,
+    RESERVED, RawMutex, WAKE,
 };
 use crate::sync::{
     asymmetric::{self, Sleep},
@@ -13,8 +13,8 @@ use crate::sync::{
     time::{self, Instant},
 };
 
-/// With so many nobody is woken on top, but for a head that sleeps, and one such at a time: so five is the most.
-const MANY_COMING: u8 = 4 * ONE_COMING;
+/// With so many nobody is woken on top, but for a head that sleeps, and one such at a time: so three is the most.
+const MANY_COMING: u8 = 2 * ONE_COMING;
 /// A head that tried so often in vain has its turn, whatever the clock says: its face is small, and may show the same
 /// each time. (Of this `tests/hooks/tests/turns.rs` makes certain: no model tries so often.)
 const OFTEN: u32 = 8;
@@ -85,7 +85,13 @@ impl RawMutex {
             place = match (parked, after) {
                 (Parked::Woken, _) => {
                     slept = true;
-                    self.arrive(ONE_COMING)
+                    match self.arrive(ONE_COMING) {
+                        Place::Head if vainly == 0 => {
+                            vainly = 1;
+                            self.doze(deadline, observer)
+                        }
+                        place => place,
+                    }
                 }
                 (_, Place::Head) => Place::Head,
                 (_, Place::Queue) => self.enter(),
@@ -125,6 +131,72 @@ impl RawMutex {
         (parked, after)
     }
 
+    /// Who was woken leaves the lock to those who pass it on quickly, until a turn is due.
+    fn doze(&self, deadline: Option<Instant>, observer: &impl Observer) -> Place {
+        // Two threads may as well be awake, both.
+        let alone = self.waiters.load(Relaxed) & QUEUED == 0;
+        let Some(rest) = self.pace.rest() else { return Place::Head };
+        if alone || !self.is_kept_busy() {
+            return Place::Head;
+        }
+        observer.parks();
+        let timed_out = |last| {
+            if last {
+                // Relaxed: under the bucket's lock.
+                self.waiters.fetch_and(!FRONT, Relaxed);
+            }
+        };
+        let until = time::within(deadline, rest);
+        match park::park(&self.lock, || self.lie_down(), timed_out, Some(until)) {
+            Parked::Changed => Place::Head,
+            Parked::Woken => self.arrive(ONE_COMING),
+            Parked::TimedOut => self.arrive(0),
+        }
+    }
+
+    /// Whether the lock is held at least twice when one looks: a lone thread that does more outside than inside leaves room
+    /// for another.
+    fn is_kept_busy(&self) -> bool {
+        let mut spin = Spin::watching();
+        let mut held = 0;
+        loop {
+            held += u8::from(self.lock.load(Relaxed) == HELD);
+            if held == Spin::OFTEN {
+                return true;
+            }
+            if !spin.once() {
+                return false;
+            }
+        }
+    }
+
+    /// Under the bucket's lock: the head dozes from now on, if it is the only one who is awake and nobody's turn is due.
+    fn lie_down(&self) -> bool {
+        let mut waiters = self.waiters.load(Relaxed);
+        while waiters & (COMING | CLOSED | WAKE) == 0 {
+            let change = (waiters & !HEAD) | DOZING | FRONT;
+            // Relaxed: as in `pop`.
+            match self.waiters.compare_exchange_weak(waiters, change, Relaxed, Relaxed) {
+                Ok(_) => return true,
+                Err(now) => waiters = now,
+            }
+        }
+        false
+    }
+
+    /// Who dozes is woken by the next release.
+    pub(super) fn rouse(&self) {
+        let mut waiters = self.waiters.load(Relaxed);
+        while waiters & DOZING != 0 {
+            let change = (waiters & !DOZING) | WAKE;
+            // Relaxed: read by our own release, as in `leave`.
+            match self.waiters.compare_exchange_weak(waiters, change, Relaxed, Relaxed) {
+                Ok(_) => return,
+                Err(now) => waiters = now,
+            }
+        }
+    }
+
     /// Under the bucket's lock: the head is one that sleeps from now on, unless somebody took on to wake it.
     fn resign(&self) -> bool {
         let mut waiters = self.waiters.load(Relaxed);
@@ -143,7 +215,7 @@ impl RawMutex {
     pub(in crate::raw) fn enter(&self) -> Place {
         let mut waiters = self.waiters.load(Relaxed);
         loop {
-            let head = waiters & (AWAKE | WAKE) == 0;
+            let head = waiters & (AWAKE | WAKE | DOZING) == 0;
             let change = waiters | if head { HEAD } else { QUEUED };
             // Relaxed: a place in line, and no data.
             match self.waiters.compare_exchange_weak(waiters, change, Relaxed, Relaxed) {
@@ -163,7 +235,8 @@ impl RawMutex {
         let mut waiters = self.waiters.load(Relaxed);
         loop {
             let head = waiters & HEAD == 0;
-            let change = if head { (waiters | HEAD) & !WAKE } else { waiters | FRONT } - coming;
+            let change = if head { (waiters | HEAD) & !WAKE } else { waiters | FRONT };
+            let change = (change & !DOZING) - coming;
             // Relaxed: a place in line, and no data.
             match self.waiters.compare_exchange_weak(waiters, change, Relaxed, Relaxed) {
                 Ok(_) => return if head { Place::Head } else { Place::Front },
@@ -283,7 +356,7 @@ impl RawMutex {
         if waiters & WAKE != 0 {
             return self.wake(waiters);
         }
-        match self.pace.pass() {
+        match self.pace.pass(waiters & DOZING != 0) {
             Pass::Brief => {}
             Pass::Slow => {
                 let coming = waiters & COMING;

@@ -20,6 +20,8 @@ pub enum Kind {
     LongWait,
     /// Who was woken takes long to come.
     SlowWaking,
+    /// The lock is passed on quickly by those who are awake.
+    Quick,
     /// The kernel makes no fence after all.
     Refusal,
     /// Code handed in by the user panics.

@@ -1,6 +1,7 @@
 //! A turn is due, or a pass slow, where the model's fault says so.
 
 use super::{fault, spin::Spin};
+use std::time::Duration;
 
 #[derive(Debug)]
 pub(crate) struct Pace;
@@ -24,6 +25,10 @@ impl Pace {
         fault::here(fault::Kind::LongWait)
     }
 
+    pub(crate) fn rest(&self) -> Option<Duration> {
+        fault::here(fault::Kind::Quick).then_some(Duration::ZERO)
+    }
+
     pub(crate) fn passes(&self) -> u8 {
         0
     }
@@ -33,7 +38,7 @@ impl Pace {
         false
     }
 
-    pub(crate) fn pass(&self) -> Pass {
+    pub(crate) fn pass(&self, _dozing: bool) -> Pass {
         if fault::here(fault::Kind::LongWait) {
             Pass::Due
         } else if fault::here(fault::Kind::SlowWaking) {

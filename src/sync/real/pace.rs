@@ -4,25 +4,48 @@
 //! makes a turn come sooner or later.
 
 use super::spin::Spin;
-use core::sync::atomic::{AtomicU8, Ordering::Relaxed};
-use std::{sync::OnceLock, time::Instant};
+use core::{
+    cell::Cell,
+    sync::atomic::{AtomicU8, Ordering::Relaxed},
+};
+use std::{
+    sync::OnceLock,
+    thread_local,
+    time::{Duration, Instant},
+};
 
 /// The unit of `since` in nanoseconds is `1 << UNIT`, 8 µs; all of it is 2 ms.
 const UNIT: u32 = 13;
-/// A turn takes so many units: a quarter of a millisecond.
-const TURN: u8 = 32;
+/// A turn takes so many units: a third of a millisecond.
+const TURN: u8 = 40;
+/// Who dozes until then has come so many units later, a tenth of a millisecond, if it has a core.
+const LATE: u8 = 12;
 /// Who is woken and has a core has come after so many units.
 const WAKING: u8 = 4;
-/// The clock is read once in so many passes, and at the first powers of two.
-const LOOK: u8 = 32;
-/// Set in `passes` if the first 128 were quick: one thread more would only pull the line away from who has it.
-const CROWDED: u8 = 0x80;
-/// Quick is in so many units, a quarter of a microsecond each.
-const QUICK: u8 = 4;
+/// So many passes are counted singly, with a look at the clock at powers of two, …
+const SINGLY: u8 = 8;
+/// … and then one in so many of each thread's, as to count costs more than to pass, …
+const EACH: u8 = 8;
+/// … with a look at the clock at each of the first counts, …
+const OFTEN: u8 = 16;
+/// … and later at one in so many.
+const LOOK: u8 = 4;
+/// The count goes on from here when it has reached its end.
+const LAST: u8 = u8::MAX - LOOK + 1;
 /// After so many rounds of a spin, half a microsecond, …
 const ROUNDS: u32 = 5;
 /// … so many passes are a crowd.
-const CROWD: u8 = 2;
+const CROWD: u32 = 8;
+/// A lock is passed on quickly that is so often in a unit, three times in four microseconds: who was woken need not
+/// hurry, …
+const QUICK: u32 = 6;
+/// … and so often, four times in one: whoever came on top would only pull the line away from who has it.
+const VERY_QUICK: u32 = 32;
+
+thread_local! {
+    /// The thread's passes, of all locks.
+    static PASSES: Cell<u8> = const { Cell::new(0) };
+}
 
 /// Since when the turn lasts, and how often somebody who waits was passed in it.
 #[derive(Debug)]
@@ -69,29 +92,52 @@ impl Pace {
 
     /// Whether the lock changed hands very often since `start`, when `spin` was new.
     pub(crate) fn is_crowded(&self, start: u8, spin: &Spin) -> bool {
-        spin.pauses() == ROUNDS && self.passes().wrapping_sub(start) & !CROWDED >= CROWD
+        spin.pauses() == ROUNDS && passes(self.passes()).saturating_sub(passes(start)) >= CROWD
     }
 
-    /// Counts a release that passes somebody who waits.
-    pub(crate) fn pass(&self) -> Pass {
-        let before = self.passes.load(Relaxed);
-        let count = (before & !CROWDED) + 1;
-        let mut passes = (before & CROWDED) | (count & !CROWDED);
-        if !count.is_power_of_two() && count % LOOK != 0 {
-            self.passes.store(passes, Relaxed);
+    /// How long until a turn is due, if the lock is passed on quickly until then.
+    pub(crate) fn rest(&self) -> Option<Duration> {
+        let elapsed = self.elapsed();
+        let left = TURN.checked_sub(elapsed)?;
+        let quick = passes(self.passes()) > QUICK * u32::from(elapsed);
+        quick.then(|| Duration::from_nanos(u64::from(left) << UNIT))
+    }
+
+    /// Counts a release that passes somebody who waits, or dozes.
+    pub(crate) fn pass(&self, dozes: bool) -> Pass {
+        let before = self.passes();
+        if before >= SINGLY {
+            let own = PASSES.get().wrapping_add(1);
+            PASSES.set(own);
+            if own % EACH != 0 {
+                return Pass::Brief;
+            }
+        }
+        let count = before.checked_add(1).unwrap_or(LAST);
+        self.passes.store(count, Relaxed);
+        let looks = match count {
+            ..SINGLY => count.is_power_of_two(),
+            SINGLY..OFTEN => true,
+            OFTEN.. => count % LOOK == 0,
+        };
+        if !looks {
             return Pass::Brief;
         }
         let elapsed = self.elapsed();
-        if count == CROWDED && elapsed <= QUICK {
-            passes |= CROWDED;
-        }
-        self.passes.store(passes, Relaxed);
-        match elapsed {
-            TURN.. => Pass::Due,
-            WAKING.. if passes & CROWDED == 0 => Pass::Slow,
-            _ => Pass::Brief,
+        if elapsed >= if dozes { TURN + LATE } else { TURN } {
+            Pass::Due
+        } else if elapsed >= WAKING && passes(count) <= VERY_QUICK * u32::from(elapsed) {
+            Pass::Slow
+        } else {
+            Pass::Brief
         }
     }
+}
+
+/// How many passes a count stands for.
+fn passes(count: u8) -> u32 {
+    let beyond = count.saturating_sub(SINGLY);
+    u32::from(count - beyond) + u32::from(beyond) * u32::from(EACH)
 }
 
 /// A clock's face with 256 units.

@@ -24,6 +24,9 @@ pub(crate) struct Spin {
 }
 
 impl Spin {
+    /// How often a lock is to be found held while [`watching`](Self::watching).
+    pub(crate) const OFTEN: u8 = 2;
+
     /// While others may take what we are waiting for, and we keep them from more.
     pub(crate) const fn brief() -> Self {
         Self { round: 0, rounds: BRIEF, yields: 0 }
@@ -47,6 +50,11 @@ impl Spin {
     /// Whether it came to its end, or to where it gives its core away; if it spun at all.
     pub(super) fn was_in_vain(&self) -> Option<bool> {
         (self.rounds > 0).then_some(self.round == self.rounds)
+    }
+
+    /// Looks four times in a microsecond.
+    pub(crate) const fn watching() -> Self {
+        Self { round: LONGEST - 1, rounds: LONGEST + 2, yields: 0 }
     }
 
     /// Not any more.

@@ -15,6 +15,12 @@ pub(crate) fn earlier(deadline: Option<Instant>, short: bool) -> Option<Instant>
     Some(deadline.map_or(soon, |deadline| deadline.min(soon)))
 }
 
+/// The deadline, or the moment so long from now if that is earlier.
+pub(crate) fn within(deadline: Option<Instant>, rest: Duration) -> Instant {
+    let then = Instant::now() + rest;
+    deadline.map_or(then, |deadline| deadline.min(then))
+}
+
 /// Whether there is no time left to wait in.
 pub(crate) fn is_past(deadline: Option<Instant>) -> bool {
     passed(deadline)
