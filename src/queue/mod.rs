@@ -88,9 +88,14 @@ use std::time::{Duration, Instant};
 /// consumer did before it took an item out happens before the push into the place that this freed returns.
 ///
 /// Pushes happen in the order of their items, and so do pops: what was done before one happens before the next
-/// returns. And what a thread did before it was told "empty" happens before the push that it came too early for returns;
-/// likewise "full", and the pop. So a thread that says that it has nothing to do, and then finds the queue empty, has said
-/// so to whoever puts something in later.
+/// returns. And what a thread did before it was told "empty", by [`try_pop`](Self::try_pop) or one of its kin, happens
+/// before the push that it came too early for returns; likewise "full", by [`try_push`](Self::try_push) or its kin, and the
+/// pop. So a thread that says that it has nothing to do, and then is told "empty", has said so to whoever puts
+/// something in later. All that holds of batches and forced pushes as well, and of a permit when the item is put there.
+///
+/// That goes one way: who is told "empty" or "full" need not see what others did before. And nothing is ordered by a wait
+/// that ends by its time, by a [`close`](Self::close) or the sight of one, by a permit that is given up, nor by
+/// [`len`](Self::len), [`is_empty`](Self::is_empty) and [`is_full`](Self::is_full), which just look.
 pub struct WorkQueue<T> {
     work: Work<T>,
     /// Handles that close the queue when the last one goes.

@@ -82,6 +82,9 @@ impl Sleep {
 
 /// The rare side, after the announcement and before the last look at the lock.
 pub(crate) fn heavy_fence() -> Sleep {
+    // SeqCst: the compiler must not read `MODE` before the announcement, which may be relaxed; a core may, as the
+    // `membarrier` that counts comes at one point of the program.
+    compiler_fence(SeqCst);
     match MODE.load(Relaxed) {
         PREPARED | PLAIN if !membarrier::everywhere() => {
             MODE.store(REVOKED, Relaxed);

@@ -110,6 +110,24 @@ fn two_by_two<Q: Queue>(capacity: usize, before: u32) {
     run::<Q>(capacity, before, &programs[harness::variant(programs.len())]);
 }
 
+/// As [`two_by_two`], without two that put in against two that take out.
+fn not_opposed(capacity: usize, before: u32) {
+    let mut programs = programs(2, 2, capacity);
+    programs.retain(|program| *program != OPPOSED);
+    run::<WorkQueue<u32>>(capacity, before, &programs[harness::variant(programs.len())]);
+}
+
+/// Of one place each waits for the other at every step. A refusal may read what is a step old, then watches a peer that is
+/// long done: with two preemptions this program alone would have five times the executions of all others together.
+const OPPOSED: [[Op; 2]; 2] = [[Op::Push; 2], [Op::Pop; 2]];
+
+/// That one with one operation less, at either end.
+fn nearly_opposed(capacity: usize, before: u32) {
+    let [pushes, pops] = OPPOSED.map(Vec::from);
+    let programs = [[pushes.clone(), pops[1..].to_vec()], [pushes[1..].to_vec(), pops]];
+    run::<WorkQueue<u32>>(capacity, before, &programs[harness::variant(programs.len())]);
+}
+
 fn three_by_one(capacity: usize, before: u32) {
     let programs = programs(3, 1, capacity);
     run::<WorkQueue<u32>>(capacity, before, &programs[harness::variant(programs.len())]);
@@ -143,7 +161,11 @@ macro_rules! both {
 
 both! {
     one_empty, "a queue for one item, at first empty, answers as a sequential one does", Some(2),
-        two_by_two::<WorkQueue<u32>>(1, 0)
+        not_opposed(1, 0)
+    one_opposed, "a queue for one item hands two over as a sequential one does", Some(1),
+        run::<WorkQueue<u32>>(1, 0, &OPPOSED.map(Vec::from))
+    one_nearly_opposed, "a queue for one item hands one of two over, or one to the first of two, as a sequential one does",
+        Some(2), nearly_opposed(1, 0)
     one_full, "a queue for one item, at first full, answers as a sequential one does", Some(2),
         two_by_two::<WorkQueue<u32>>(1, 1)
     two_empty, "a queue for two items, at first empty, answers as a sequential one does", Some(2),
