@@ -57,10 +57,11 @@ use std::{
 /// A newcomer may take a lock that is free, ahead of those who wait; that is what makes a lock fast. Who sleeps is
 /// woken in order, one at a time as long as that one finds a core, and once awake spins for about a microsecond
 /// among the newcomers, then closes the lock to them. Where a short section is entered again and again, it first sleeps
-/// on until its turn is due, and leaves the lock to those who are awake. While anybody sleeps, a turn is due when a third
-/// of a millisecond has passed since the last of them got the lock: then it is closed, and newcomers queue. So a wait is
-/// bounded, for each waiter ahead and for the waiter itself, by a third of a millisecond (a tenth more without a core to
-/// wake up on), what is left of the section that is under way then, and the waking.
+/// on until its turn is due, and leaves the lock to those who are awake, also if they leave it alone meanwhile. While
+/// anybody sleeps, a turn is due when a third of a millisecond has passed since the last of them got the lock: then it
+/// is closed, and newcomers queue. So a wait is bounded, for each waiter ahead and for the waiter itself, by a third of a
+/// millisecond (a tenth of one more without a core to wake up on), what is left of the section that is under way then,
+/// and the waking.
 /// [`unlock_fair`](MutexGuard::unlock_fair) gives the lock to the next waiter at once.
 ///
 /// # Blocking

@@ -2,7 +2,10 @@
 //! the bytes of a mutex say.
 
 use super::{
-    mutex::{ASLEEP, AWAKE, CLOSED, FREE, FRONT, HEAD, HELD, ONE_COMING, RESERVED, RawMutex},
+    mutex::{
+        ASLEEP, AWAKE, CLOSED, COMING, DOZING, FREE, FRONT, HEAD, HELD, ONE_COMING, RESERVED,
+        RawMutex, wait::Place,
+    },
     registry::{PLACES, Registry},
     rows::Rows,
     wait_list::{Line, Told, Turn, WaitList, Waiter},
@@ -85,7 +88,7 @@ impl Inside<'_> {
     /// Whether somebody is next, awake or asleep, or queues to be.
     pub fn is_awaited(&self) -> bool {
         // A modification, of nothing: of several loads by one thread loom tries too few orders.
-        self.0.waiters.fetch_or(0, Relaxed) & (AWAKE | ASLEEP) != 0
+        self.0.waiters.fetch_or(0, Relaxed) & (AWAKE | DOZING | ASLEEP) != 0
     }
 
     /// How many sleep behind who is next.
@@ -136,6 +139,21 @@ impl Inside<'_> {
         // Relaxed: as there.
         self.0.waiters.fetch_add(ONE_COMING, Relaxed);
         self.0.pop();
+    }
+
+    /// As many are coming as can be counted.
+    pub fn expect_many(&self) {
+        // Relaxed: as above.
+        self.0.waiters.fetch_add(COMING, Relaxed);
+    }
+
+    /// These come, each in turn, and give up.
+    pub fn many_come(&self) {
+        for _ in 0..COMING / ONE_COMING {
+            if self.0.arrive(ONE_COMING) == Place::Head {
+                self.0.give_up();
+            }
+        }
     }
 
     /// Panics unless the mutex is as if nobody had ever waited. `RESERVED` may be left by a release whose waiter gave

@@ -26,15 +26,16 @@
 //! | in `waiters` | meaning                                      | set by                   | cleared by              |
 //! |----------|--------------------------------------------------|--------------------------|-------------------------|
 //! | `HEAD`   | the head is awake                                | who becomes the head     | the head, leaving, or asleep under the queue's bucket |
-//! | `DOZING` | who was woken sleeps on `lock` until a turn is due | the head, in place of `HEAD` | who comes from it; a fair release, → `WAKE` |
-//! | `COMING` | how many were woken and have not come            | who wakes                | who comes, each its own |
+//! | `DOZING` | who was woken sleeps on `lock` until a turn is due | the head, in place of `HEAD` | who comes from it, or before it |
+//! | `COMING` | how many were woken and have not come, three at most | who wakes            | who comes, each its own |
 //! | `WAKE`   | the next release must wake the first who sleeps  | the head, leaving or about to sleep | who takes on the wake, or becomes the head |
 //! | `QUEUED` | somebody may sleep on `waiters`, who was never woken | who goes to sleep    | under the queue's bucket, when it is empty |
 //! | `FRONT`  | somebody may sleep on `lock`, before those       | who goes to sleep again  | under the queue's bucket, when it is empty |
 //! | `CLOSED` | releases leave `RESERVED`                        | the head; a release that finds a turn is due | the head; who finds nobody to wake |
 //!
-//! While anybody sleeps, one of `HEAD`, `COMING`, `WAKE` and `DOZING` is set: somebody sees to them. With `DOZING` there is
-//! neither of the others at first, and `FRONT` as long as it sleeps.
+//! While anybody sleeps, one of `HEAD`, `COMING`, `WAKE` and `DOZING` is set: somebody sees to them. With `DOZING` there is no
+//! `HEAD`, neither of the others until a fair release, and `FRONT` as long as the dozer sleeps. (If it sleeps behind others
+//! in front, one of those may come before it. Then it sleeps on without `DOZING`, and comes like anybody when its time is up.)
 //!
 //! # Transitions
 //!
@@ -47,11 +48,11 @@
 //! | head          | `FREE`, `RESERVED → HELD`             | then leaves: `WAKE` if anybody sleeps and nobody is coming |
 //! | head          | → `CLOSED`                            | a brief spin was in vain                   |
 //! | head          | → `WAKE`, then → `FRONT`, sleeps      | a longer one too; the lock is open again, unless a turn is due |
-//! | head          | `HEAD → DOZING`, `FRONT`, sleeps for the rest of the turn | it was woken, others sleep, nobody else is coming, the lock is open, held as often as not, and passed on quickly |
-//! | who dozed     | `DOZING → HEAD`                       | its time is up                             |
-//! | who releases fairly | `DOZING → WAKE`                 | before the release                         |
+//! | head          | `HEAD → DOZING`, `FRONT`, sleeps for the rest of the turn | it was woken and has not tried yet, others sleep, nobody else is coming, the lock is open, held as often as not, and passed on quickly |
+//! | who dozed     | `DOZING → HEAD`                       | its time is up, or its deadline has passed |
+//! | who releases fairly | `DOZING →` and `WAKE`           | before the release, if there is `FRONT`    |
 //! | who releases  | `WAKE →` one more `COMING`, and wakes | after the release                          |
-//! | who releases  | `WAKE →` none                         | the same, while the head is awake still: it tries again |
+//! | who releases  | `WAKE →` none                         | the same, while the head is awake still: it tries again; or while three are coming |
 //! | who releases  | one more `COMING`, and wakes          | who was woken has no core, it seems, and the lock changes hands slowly |
 //! | who was woken | `COMING` one less, `→ HEAD`           | it runs; if there is a head, → `FRONT`, sleeps |
 //!
@@ -68,15 +69,15 @@
 //!
 //! # Progress
 //!
-//! Who sleeps comes in order, those in front first. Each turn takes a third of a millisecond at most, a tenth more where who
-//! dozed finds no core, then what the holder at that moment still needs, and the waking. A head does not run for ever
-//! either: it spins for microseconds. A lock that is left alone while somebody dozes is taken when the timer ends.
+//! Who sleeps comes in order, those in front first. Each turn takes a third of a millisecond at most, a tenth of one more
+//! where who dozed finds no core, then what the holder at that moment still needs, and the waking. A head does not run for
+//! ever either: it spins for microseconds. A lock that is left alone while somebody dozes is taken when the timer ends.
 //!
 //! # Checked by
 //!
 //! `tests/loom/tests/models/mutex.rs` and `mutex_timed.rs`, with both kinds of release. Waiting is in `wait.rs`.
 
-mod wait;
+pub(super) mod wait;
 
 use crate::sync::{
     asymmetric::{self, light_fence},
@@ -198,7 +199,7 @@ impl RawMutex {
     /// The caller holds the lock.
     pub(crate) unsafe fn unlock_fair(&self) {
         self.rouse();
-        let awaited = self.waiters.load(Relaxed) & (AWAKE | ASLEEP) != 0;
+        let awaited = self.waiters.load(Relaxed) & (AWAKE | DOZING | ASLEEP) != 0;
         // SAFETY: the caller's promise.
         unsafe { self.leave_as(if awaited { RESERVED } else { FREE }) }
     }

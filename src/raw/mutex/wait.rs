@@ -13,7 +13,7 @@ use crate::sync::{
     time::{self, Instant},
 };
 
-/// With so many nobody is woken on top, but for a head that sleeps, and one such at a time: so three is the most.
+/// With so many nobody is woken on top by who finds them slow.
 const MANY_COMING: u8 = 2 * ONE_COMING;
 /// A head that tried so often in vain has its turn, whatever the clock says: its face is small, and may show the same
 /// each time. (Of this `tests/hooks/tests/turns.rs` makes certain: no model tries so often.)
@@ -86,6 +86,7 @@ impl RawMutex {
                 (Parked::Woken, _) => {
                     slept = true;
                     match self.arrive(ONE_COMING) {
+                        // Who slept before it ever tried dozes, once. That counts as a try.
                         Place::Head if vainly == 0 => {
                             vainly = 1;
                             self.doze(deadline, observer)
@@ -131,12 +132,11 @@ impl RawMutex {
         (parked, after)
     }
 
-    /// Who was woken leaves the lock to those who pass it on quickly, until a turn is due.
+    /// The head leaves the lock to those who pass it on quickly, until a turn is due, or its deadline has passed.
     fn doze(&self, deadline: Option<Instant>, observer: &impl Observer) -> Place {
-        // Two threads may as well be awake, both.
         let alone = self.waiters.load(Relaxed) & QUEUED == 0;
-        let Some(rest) = self.pace.rest() else { return Place::Head };
-        if alone || !self.is_kept_busy() {
+        let Some(rest) = self.pace.rest(alone) else { return Place::Head };
+        if !self.is_kept_busy() {
             return Place::Head;
         }
         observer.parks();
@@ -170,10 +170,11 @@ impl RawMutex {
         }
     }
 
-    /// Under the bucket's lock: the head dozes from now on, if it is the only one who is awake and nobody's turn is due.
+    /// Under the bucket's lock: the head dozes from now on, if it is the only one who is awake, and the lock is not
+    /// closed, which would then lie idle.
     fn lie_down(&self) -> bool {
         let mut waiters = self.waiters.load(Relaxed);
-        while waiters & (COMING | CLOSED | WAKE) == 0 {
+        while waiters & (COMING | CLOSED) == 0 {
             let change = (waiters & !HEAD) | DOZING | FRONT;
             // Relaxed: as in `pop`.
             match self.waiters.compare_exchange_weak(waiters, change, Relaxed, Relaxed) {
@@ -184,13 +185,14 @@ impl RawMutex {
         false
     }
 
-    /// Who dozes is woken by the next release.
+    /// Who dozes is woken by our release. `DOZING` stays until somebody comes, so that a lock which is kept for a dozer
+    /// whose time is up just now is not taken for left over. Without `FRONT` it is, and the dozer on its way. One that lies
+    /// down only after this is missed, and comes when its time is up.
     pub(super) fn rouse(&self) {
         let mut waiters = self.waiters.load(Relaxed);
-        while waiters & DOZING != 0 {
-            let change = (waiters & !DOZING) | WAKE;
+        while waiters & (DOZING | FRONT) == DOZING | FRONT {
             // Relaxed: read by our own release, as in `leave`.
-            match self.waiters.compare_exchange_weak(waiters, change, Relaxed, Relaxed) {
+            match self.waiters.compare_exchange_weak(waiters, waiters | WAKE, Relaxed, Relaxed) {
                 Ok(_) => return,
                 Err(now) => waiters = now,
             }
@@ -231,9 +233,10 @@ impl RawMutex {
     }
 
     /// Who was woken becomes the head, or sleeps on in front if somebody else has.
-    fn arrive(&self, coming: u8) -> Place {
+    pub(in crate::raw) fn arrive(&self, coming: u8) -> Place {
         let mut waiters = self.waiters.load(Relaxed);
         loop {
+            debug_assert!(waiters & (DOZING | HEAD) != DOZING | HEAD, "{waiters:b}");
             let head = waiters & HEAD == 0;
             let change = if head { (waiters | HEAD) & !WAKE } else { waiters | FRONT };
             let change = (change & !DOZING) - coming;
@@ -320,6 +323,7 @@ impl RawMutex {
     pub(in crate::raw) fn leave(&self) {
         let mut waiters = self.waiters.load(Relaxed);
         loop {
+            debug_assert!(waiters & HEAD != 0, "{waiters:b}");
             let mut left = waiters & (COMING | ASLEEP);
             if left & COMING == 0 && left != 0 {
                 left |= WAKE;
@@ -377,14 +381,15 @@ impl RawMutex {
     }
 
     /// Takes on the wake that `WAKE` asks for, unless somebody else has. A head that is still awake finds that, and
-    /// tries again: whoever else were woken could only sleep on, and any number of them be coming.
+    /// tries again: whoever else were woken could only sleep on, and any number of them be coming. Nor is anybody woken
+    /// on top of as many as can be counted: the last of these to come sees to who sleeps.
     fn wake(&self, mut waiters: u8) {
         while waiters & WAKE != 0 {
-            let asleep = waiters & HEAD == 0;
-            let taken = (waiters & !WAKE) + if asleep { ONE_COMING } else { 0 };
+            let wakes = waiters & HEAD == 0 && waiters & COMING != COMING;
+            let taken = (waiters & !WAKE) + if wakes { ONE_COMING } else { 0 };
             // Relaxed: only who clears WAKE wakes.
             match self.waiters.compare_exchange_weak(waiters, taken, Relaxed, Relaxed) {
-                Ok(_) if asleep => return self.pop(),
+                Ok(_) if wakes => return self.pop(),
                 Ok(_) => return,
                 Err(now) => waiters = now,
             }
@@ -425,7 +430,7 @@ impl RawMutex {
             let mut left = waiters & !QUEUED;
             if waiters & FRONT == 0 {
                 left -= ONE_COMING;
-                if left & AWAKE == 0 {
+                if left & (AWAKE | DOZING) == 0 {
                     // If the lock was reserved, it is for nobody now, and anybody takes it.
                     left = 0;
                 }

@@ -25,7 +25,7 @@ impl Pace {
         fault::here(fault::Kind::LongWait)
     }
 
-    pub(crate) fn rest(&self) -> Option<Duration> {
+    pub(crate) fn rest(&self, _alone: bool) -> Option<Duration> {
         fault::here(fault::Kind::Quick).then_some(Duration::ZERO)
     }
 

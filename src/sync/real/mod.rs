@@ -99,5 +99,10 @@ impl<T> core::ops::Deref for AtThreadEnd<T> {
 /// Behind `lockline::__private`: what the macros of this world need, which is nothing; and for `tests/hooks`.
 pub mod private {
     #[cfg(lockline_hooks)]
-    pub use super::{asymmetric::hooks, pace::clock_stands, spin::spins};
+    pub use super::{
+        asymmetric::hooks,
+        pace::{clock_stands, dozes_last},
+        park::slept,
+        spin::spins,
+    };
 }

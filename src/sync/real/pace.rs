@@ -24,7 +24,7 @@ const LATE: u8 = 12;
 const WAKING: u8 = 4;
 /// So many passes are counted singly, with a look at the clock at powers of two, …
 const SINGLY: u8 = 8;
-/// … and then one in so many of each thread's, as to count costs more than to pass, …
+/// … and then one in so many of each thread's, a power of two, as to count costs more than to pass, …
 const EACH: u8 = 8;
 /// … with a look at the clock at each of the first counts, …
 const OFTEN: u8 = 16;
@@ -43,8 +43,8 @@ const QUICK: u32 = 6;
 const VERY_QUICK: u32 = 32;
 
 thread_local! {
-    /// The thread's passes, of all locks.
-    static PASSES: Cell<u8> = const { Cell::new(0) };
+    /// A number for the thread's next pass, of whatever lock.
+    static PASSES: Cell<u8> = const { Cell::new(u8::MAX) };
 }
 
 /// Since when the turn lasts, and how often somebody who waits was passed in it.
@@ -95,30 +95,32 @@ impl Pace {
         spin.pauses() == ROUNDS && passes(self.passes()).saturating_sub(passes(start)) >= CROWD
     }
 
-    /// How long until a turn is due, if the lock is passed on quickly until then.
-    pub(crate) fn rest(&self) -> Option<Duration> {
+    /// How long until a turn is due, if the lock is passed on quickly until then, in a crowd: one that sleeps `alone` may as
+    /// well be awake beside who has the lock.
+    pub(crate) fn rest(&self, alone: bool) -> Option<Duration> {
+        #[cfg(lockline_hooks)]
+        if ENDLESS.load(Relaxed) {
+            return Some(Duration::from_secs(3_600));
+        }
+        if alone {
+            return None;
+        }
         let elapsed = self.elapsed();
-        let left = TURN.checked_sub(elapsed)?;
         let quick = passes(self.passes()) > QUICK * u32::from(elapsed);
-        quick.then(|| Duration::from_nanos(u64::from(left) << UNIT))
+        (elapsed < TURN && quick).then(|| Duration::from_nanos(u64::from(TURN - elapsed) << UNIT))
     }
 
     /// Counts a release that passes somebody who waits, or dozes.
     pub(crate) fn pass(&self, dozes: bool) -> Pass {
         let before = self.passes();
-        if before >= SINGLY {
-            let own = PASSES.get().wrapping_add(1);
-            PASSES.set(own);
-            if own % EACH != 0 {
-                return Pass::Brief;
-            }
+        if before >= SINGLY && !is_counted() {
+            return Pass::Brief;
         }
         let count = before.checked_add(1).unwrap_or(LAST);
         self.passes.store(count, Relaxed);
         let looks = match count {
-            ..SINGLY => count.is_power_of_two(),
-            SINGLY..OFTEN => true,
             OFTEN.. => count % LOOK == 0,
+            _ => count > SINGLY || count.is_power_of_two(),
         };
         if !looks {
             return Pass::Brief;
@@ -132,6 +134,15 @@ impl Pace {
             Pass::Brief
         }
     }
+}
+
+/// Whether this pass of the thread is one in [`EACH`]. By a generator of all 256 numbers in some order, and not in turn:
+/// who releases several locks in turn would count one of them only.
+fn is_counted() -> bool {
+    // Where thread-locals are keys of the system, an ending thread has none.
+    let number =
+        PASSES.try_with(|passes| passes.replace(passes.get().wrapping_mul(5).wrapping_add(1)));
+    number.is_ok_and(|number| number < u8::MAX / EACH + 1)
 }
 
 /// How many passes a count stands for.
@@ -153,6 +164,15 @@ fn now() -> u8 {
 
 #[cfg(lockline_hooks)]
 static STANDS: core::sync::atomic::AtomicBool = core::sync::atomic::AtomicBool::new(false);
+
+#[cfg(lockline_hooks)]
+static ENDLESS: core::sync::atomic::AtomicBool = core::sync::atomic::AtomicBool::new(false);
+
+/// For `tests/hooks`: from now on whoever may doze does so, and for an hour; or as usual.
+#[cfg(lockline_hooks)]
+pub fn dozes_last(last: bool) {
+    ENDLESS.store(last, Relaxed);
+}
 
 /// For `tests/hooks`: from now on the clock shows the same whenever somebody looks, or goes.
 #[cfg(lockline_hooks)]

@@ -49,7 +49,22 @@ pub(crate) fn park<K>(
     timed_out: impl FnOnce(bool),
     deadline: Option<Instant>,
 ) -> Parked {
-    park_releasing(key, validate, || {}, timed_out, deadline)
+    park_releasing(key, validate, joined, timed_out, deadline)
+}
+
+/// The thread is in a queue, and about to sleep.
+fn joined() {
+    #[cfg(lockline_hooks)]
+    SLEPT.fetch_add(1, core::sync::atomic::Ordering::Relaxed);
+}
+
+#[cfg(lockline_hooks)]
+static SLEPT: core::sync::atomic::AtomicU64 = core::sync::atomic::AtomicU64::new(0);
+
+/// For `tests/hooks`: how often a thread has gone to sleep by [`park`], in all.
+#[cfg(lockline_hooks)]
+pub fn slept() -> u64 {
+    SLEPT.load(core::sync::atomic::Ordering::Relaxed)
 }
 
 /// As [`park`], and calls `release` between joining the queue and going to sleep.

@@ -52,7 +52,7 @@ impl Spin {
         (self.rounds > 0).then_some(self.round == self.rounds)
     }
 
-    /// Looks four times in a microsecond.
+    /// Four looks in a microsecond; one, where there is one core.
     pub(crate) const fn watching() -> Self {
         Self { round: LONGEST - 1, rounds: LONGEST + 2, yields: 0 }
     }

@@ -158,6 +158,35 @@ both! { "mutex";
         assert_eq!(settled(&m), 2);
     }
 
+    fair_to_a_dozer, "nor one that was woken and dozes, or has just done so", Some(2), |by_store| {
+        let m = one(by_store);
+        let held = m.lock();
+        // So that the other queues, and is woken as one that never tried.
+        inside(&m).enter();
+        let waiter = spawn(&m, |m| *m.lock() = 2);
+        loom::thread::yield_now();
+        inside(&m).leave();
+        drop(held);
+        release_fairly(&m, m.lock(), |m| inside(m).is_awaited());
+        no_passing(&m);
+        assert_ne!(*m.lock(), 1, "passed who was promised the lock");
+        waiter.join().unwrap();
+        assert_eq!(settled(&m), 2);
+    }
+
+    many_coming, "a head that sleeps is not woken on top of as many as can be counted, but by one of them", Some(2), |by_store| {
+        let m = one(by_store);
+        let held = m.lock();
+        let other = spawn(&m, add);
+        // It sleeps as the head in the first execution already.
+        loom::thread::yield_now();
+        inside(&m).expect_many();
+        drop(held);
+        inside(&m).many_come();
+        other.join().unwrap();
+        assert_eq!(settled(&m), 1);
+    }
+
     sent, "a guard unlocks on another thread, which sees what was done on the first", Some(3), |by_store| {
         release_by_store(by_store);
         let m: &'static Mutex<u32, SendGuards> = Box::leak(Box::new(Mutex::with_policy(0)));
