@@ -110,20 +110,29 @@ fn two_by_two<Q: Queue>(capacity: usize, before: u32) {
     run::<Q>(capacity, before, &programs[harness::variant(programs.len())]);
 }
 
-/// As [`two_by_two`], without two that put in against two that take out.
-fn not_opposed(capacity: usize, before: u32) {
-    let mut programs = programs(2, 2, capacity);
-    programs.retain(|program| *program != OPPOSED);
+/// The programs of two by two where one thread only puts in and the other only takes out, and the others. Each of those
+/// waits for the other at every step: a refusal may read what is a step old, then watches a peer that is long done. With
+/// two preemptions these few would have five times the executions of all others together.
+fn opposed(capacity: usize) -> (Vec<Vec<Vec<Op>>>, Vec<Vec<Vec<Op>>>) {
+    programs(2, 2, capacity).into_iter().partition(|program| {
+        let takes = |op: &Op| [Op::Pop, Op::Batch].contains(op);
+        program[0] == [Op::Push; 2] && program[1].iter().all(takes)
+    })
+}
+
+fn two_opposed(capacity: usize, before: u32) {
+    let (programs, _) = opposed(capacity);
     run::<WorkQueue<u32>>(capacity, before, &programs[harness::variant(programs.len())]);
 }
 
-/// Of one place each waits for the other at every step. A refusal may read what is a step old, then watches a peer that is
-/// long done: with two preemptions this program alone would have five times the executions of all others together.
-const OPPOSED: [[Op; 2]; 2] = [[Op::Push; 2], [Op::Pop; 2]];
+fn not_opposed(capacity: usize, before: u32) {
+    let (_, programs) = opposed(capacity);
+    run::<WorkQueue<u32>>(capacity, before, &programs[harness::variant(programs.len())]);
+}
 
-/// That one with one operation less, at either end.
+/// Two against two, with one operation less, at either end.
 fn nearly_opposed(capacity: usize, before: u32) {
-    let [pushes, pops] = OPPOSED.map(Vec::from);
+    let (pushes, pops) = (vec![Op::Push; 2], vec![Op::Pop; 2]);
     let programs = [[pushes.clone(), pops[1..].to_vec()], [pushes[1..].to_vec(), pops]];
     run::<WorkQueue<u32>>(capacity, before, &programs[harness::variant(programs.len())]);
 }
@@ -163,7 +172,7 @@ both! {
     one_empty, "a queue for one item, at first empty, answers as a sequential one does", Some(2),
         not_opposed(1, 0)
     one_opposed, "a queue for one item hands two over as a sequential one does", Some(1),
-        run::<WorkQueue<u32>>(1, 0, &OPPOSED.map(Vec::from))
+        two_opposed(1, 0)
     one_nearly_opposed, "a queue for one item hands one of two over, or one to the first of two, as a sequential one does",
         Some(2), nearly_opposed(1, 0)
     one_full, "a queue for one item, at first full, answers as a sequential one does", Some(2),
@@ -171,7 +180,9 @@ both! {
     two_empty, "a queue for two items, at first empty, answers as a sequential one does", Some(2),
         two_by_two::<WorkQueue<u32>>(2, 0)
     two_half, "a queue for two items, at first half full, answers as a sequential one does", Some(2),
-        two_by_two::<WorkQueue<u32>>(2, 1)
+        not_opposed(2, 1)
+    half_opposed, "a queue for two items, at first half full, hands two over as a sequential one does", Some(1),
+        two_opposed(2, 1)
     three_threads, "a queue for two items answers three threads as a sequential one does", Some(2),
         three_by_one(2, 1)
 }

@@ -96,7 +96,7 @@ both! { "queue_pairs"
         }
     }
 
-    given_up_to_one_too_late, "a producer that gives up as it is told of room that was reserved passes that on", Some(1), |by_store| {
+    given_up_to_one_too_late, "a producer that gives up as it is told of room that was reserved passes that on", Some(0), |by_store| {
         let q = queue(by_store, 1);
         let permit = q.try_reserve().unwrap();
         let timed = spawn(&q, |q| q.push_for(2, A_WHILE).is_ok());
