@@ -17,7 +17,8 @@ use std::{error::Error, time::Duration};
 /// A [`WorkQueue`] whose room and items are part of the order that [`CheckedMutex`](super::CheckedMutex)es are checked by.
 ///
 /// A full queue makes who pushes wait for the consumers, and so for all that they wait for, which no lock shows. So a thread says
-/// that it [consumes](Self::consume) the queue, and only then can pop:
+/// that it [consumes](Self::consume) the queue, and only then can pop ([`abort`](Self::abort), which never waits, takes out what
+/// is left):
 ///
 /// * **Room** is something of its class, the place where the queue was made or a declared level. A consumer holds it, from
 ///   `consume` on until it drops that: whatever it waits for meanwhile, a lock, permits, room elsewhere, comes after. To

@@ -111,7 +111,7 @@ impl fmt::Display for OrderError {
                 "this thread has a part in another queue of the same class"
             }
             OrderErrorKind::SameClass => {
-                "this thread has one of the same class; several are taken together, by `lock_all` or `acquire_many`"
+                "this thread has one of the same class; several locks are taken together, by `lock_all`, permits by `acquire_many`, queues never"
             }
             OrderErrorKind::DeclaredOrder => "against the declared order",
             OrderErrorKind::Inversion => {
