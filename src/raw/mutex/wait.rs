@@ -135,10 +135,8 @@ impl RawMutex {
     /// The head leaves the lock to those who pass it on quickly, until a turn is due, or its deadline has passed.
     fn doze(&self, deadline: Option<Instant>, observer: &impl Observer) -> Place {
         let alone = self.waiters.load(Relaxed) & QUEUED == 0;
-        let Some(rest) = self.pace.rest(alone) else { return Place::Head };
-        if !self.is_kept_busy() {
-            return Place::Head;
-        }
+        let is_held = || self.lock.load(Relaxed) == HELD;
+        let Some(rest) = self.pace.rest(alone, is_held) else { return Place::Head };
         observer.parks();
         let timed_out = |last| {
             if last {
@@ -151,22 +149,6 @@ impl RawMutex {
             Parked::Changed => Place::Head,
             Parked::Woken => self.arrive(ONE_COMING),
             Parked::TimedOut => self.arrive(0),
-        }
-    }
-
-    /// Whether the lock is held at least twice when one looks: a lone thread that does more outside than inside leaves room
-    /// for another.
-    fn is_kept_busy(&self) -> bool {
-        let mut spin = Spin::watching();
-        let mut held = 0;
-        loop {
-            held += u8::from(self.lock.load(Relaxed) == HELD);
-            if held == Spin::OFTEN {
-                return true;
-            }
-            if !spin.once() {
-                return false;
-            }
         }
     }
 

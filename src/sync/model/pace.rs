@@ -25,8 +25,8 @@ impl Pace {
         fault::here(fault::Kind::LongWait)
     }
 
-    pub(crate) fn rest(&self, _alone: bool) -> Option<Duration> {
-        fault::here(fault::Kind::Quick).then_some(Duration::ZERO)
+    pub(crate) fn rest(&self, _alone: bool, is_held: impl Fn() -> bool) -> Option<Duration> {
+        (fault::here(fault::Kind::Quick) && is_held()).then_some(Duration::ZERO)
     }
 
     pub(crate) fn passes(&self) -> u8 {

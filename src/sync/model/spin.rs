@@ -7,18 +7,11 @@ use std::time::Duration;
 pub(crate) struct Spin;
 
 impl Spin {
-    /// There is one look only.
-    pub(crate) const OFTEN: u8 = 1;
-
     pub(crate) const fn brief() -> Self {
         Self
     }
 
     pub(crate) const fn patient() -> Self {
-        Self
-    }
-
-    pub(crate) const fn watching() -> Self {
         Self
     }
 

@@ -3,9 +3,10 @@
 //! Heuristics: written by whoever has something to say and read by whoever wants to know, so that a mistake only
 //! makes a turn come sooner or later.
 
-use super::spin::Spin;
+use super::spin::{Spin, several_cores};
 use core::{
     cell::Cell,
+    hint,
     sync::atomic::{AtomicU8, Ordering::Relaxed},
 };
 use std::{
@@ -26,6 +27,8 @@ const WAKING: u8 = 4;
 const SINGLY: u8 = 8;
 /// … and then one in so many of each thread's, a power of two, as to count costs more than to pass, …
 const EACH: u8 = 8;
+/// (an odd number, to step from one to the next)
+const STEP: u8 = 37;
 /// … with a look at the clock at each of the first counts, …
 const OFTEN: u8 = 16;
 /// … and later at one in so many.
@@ -41,6 +44,13 @@ const CROWD: u32 = 8;
 const QUICK: u32 = 6;
 /// … and so often, four times in one: whoever came on top would only pull the line away from who has it.
 const VERY_QUICK: u32 = 32;
+
+/// So often one looks at a lock, …
+const LOOKS: usize = 4;
+/// … so many spin hints apart, a third of a microsecond, …
+const BETWEEN: u32 = 32;
+/// … and if it is held so often, there is no room for another.
+const BUSY: usize = 2;
 
 thread_local! {
     /// A number for the thread's next pass, of whatever lock.
@@ -95,19 +105,25 @@ impl Pace {
         spin.pauses() == ROUNDS && passes(self.passes()).saturating_sub(passes(start)) >= CROWD
     }
 
-    /// How long until a turn is due, if the lock is passed on quickly until then, in a crowd: one that sleeps `alone` may as
-    /// well be awake beside who has the lock.
-    pub(crate) fn rest(&self, alone: bool) -> Option<Duration> {
+    /// How long until a turn is due, if the lock is passed on quickly until then and held as often as not, so that one
+    /// more could only wait for it. One that sleeps `alone` may as well be awake beside who has the lock.
+    pub(crate) fn rest(&self, alone: bool, is_held: impl Fn() -> bool) -> Option<Duration> {
         #[cfg(lockline_hooks)]
         if ENDLESS.load(Relaxed) {
             return Some(Duration::from_secs(3_600));
         }
-        if alone {
+        let elapsed = self.elapsed();
+        if alone || elapsed >= TURN || !several_cores() {
             return None;
         }
-        let elapsed = self.elapsed();
-        let quick = passes(self.passes()) > QUICK * u32::from(elapsed);
-        (elapsed < TURN && quick).then(|| Duration::from_nanos(u64::from(TURN - elapsed) << UNIT))
+        if passes(self.passes()) <= QUICK * u32::from(elapsed) {
+            return None;
+        }
+        let found = (0..LOOKS).filter(|_| {
+            (0..BETWEEN).for_each(|_| hint::spin_loop());
+            is_held()
+        });
+        (found.count() >= BUSY).then(|| Duration::from_nanos(u64::from(TURN - elapsed) << UNIT))
     }
 
     /// Counts a release that passes somebody who waits, or dozes.
@@ -136,12 +152,11 @@ impl Pace {
     }
 }
 
-/// Whether this pass of the thread is one in [`EACH`]. By a generator of all 256 numbers in some order, and not in turn:
-/// who releases several locks in turn would count one of them only.
+/// Whether this pass of the thread is one in [`EACH`]. By a sequence that goes through all numbers in steps, so that of several
+/// locks that a thread releases in turn each is counted as often.
 fn is_counted() -> bool {
     // Where thread-locals are keys of the system, an ending thread has none.
-    let number =
-        PASSES.try_with(|passes| passes.replace(passes.get().wrapping_mul(5).wrapping_add(1)));
+    let number = PASSES.try_with(|passes| passes.replace(passes.get().wrapping_add(STEP)));
     number.is_ok_and(|number| number < u8::MAX / EACH + 1)
 }
 

@@ -24,9 +24,6 @@ pub(crate) struct Spin {
 }
 
 impl Spin {
-    /// How often a lock is to be found held while [`watching`](Self::watching).
-    pub(crate) const OFTEN: u8 = 2;
-
     /// While others may take what we are waiting for, and we keep them from more.
     pub(crate) const fn brief() -> Self {
         Self { round: 0, rounds: BRIEF, yields: 0 }
@@ -50,11 +47,6 @@ impl Spin {
     /// Whether it came to its end, or to where it gives its core away; if it spun at all.
     pub(super) fn was_in_vain(&self) -> Option<bool> {
         (self.rounds > 0).then_some(self.round == self.rounds)
-    }
-
-    /// Four looks in a microsecond; one, where there is one core.
-    pub(crate) const fn watching() -> Self {
-        Self { round: LONGEST - 1, rounds: LONGEST + 2, yields: 0 }
     }
 
     /// Not any more.
@@ -91,7 +83,7 @@ impl Spin {
 
 /// With one core nobody can release the lock while we spin.
 #[inline]
-fn several_cores() -> bool {
+pub(super) fn several_cores() -> bool {
     match CORES.load(Relaxed) {
         0 => count_cores(),
         cores => cores > 1,
