@@ -110,10 +110,13 @@ fn two_by_two<Q: Queue>(capacity: usize, before: u32) {
     run::<Q>(capacity, before, &programs[harness::variant(programs.len())]);
 }
 
+/// What each thread does.
+type Program = Vec<Vec<Op>>;
+
 /// The programs of two by two where one thread only puts in and the other only takes out, and the others. Each of those
 /// waits for the other at every step: a refusal may read what is a step old, then watches a peer that is long done. With
 /// two preemptions these few would have five times the executions of all others together.
-fn opposed(capacity: usize) -> (Vec<Vec<Vec<Op>>>, Vec<Vec<Vec<Op>>>) {
+fn opposed(capacity: usize) -> (Vec<Program>, Vec<Program>) {
     programs(2, 2, capacity).into_iter().partition(|program| {
         let takes = |op: &Op| [Op::Pop, Op::Batch].contains(op);
         program[0] == [Op::Push; 2] && program[1].iter().all(takes)
