@@ -429,6 +429,10 @@ fn a_ready_pop_hands_the_wake_up_on() {
     assert_eq!(second.as_mut().poll(&mut Context::from_waker(&wakers[1])), Poll::Ready(Some(2)));
 }
 
+// crossbeam #366: threads spun without bound for a peer that was preempted in the middle of its own operation. No test on
+// real threads can stop a peer there, where none of the user's code runs. In a model every moment is one where it stops, and
+// a spin without bound never ends: `queue::hand_over` and `queue::room` in `tests/loom/tests/models/queue.rs` are where it would.
+
 /// thingbuf #83: a guard that was leaked hung the queue.
 #[test]
 fn a_leaked_permit_holds_nobody_up() {
