@@ -115,21 +115,23 @@ impl RawMutex {
                 asleep
             }
         };
-        let timed_out = |bit: u8| {
-            move |last| {
-                if last {
-                    // Relaxed: under the bucket's lock.
-                    self.waiters.fetch_and(!bit, Relaxed);
-                }
-            }
-        };
         let parked = match place {
-            Place::Queue => park::park(&self.waiters, validate, timed_out(QUEUED), deadline),
+            Place::Queue => {
+                park::park(&self.waiters, validate, |last| self.gone(QUEUED, last), deadline)
+            }
             Place::Front | Place::Head => {
-                park::park(&self.lock, validate, timed_out(FRONT), deadline)
+                park::park(&self.lock, validate, |last| self.gone(FRONT, last), deadline)
             }
         };
         (parked, after)
+    }
+
+    /// Under the bucket's lock: a sleeper's time was up, and it was perhaps the last there.
+    fn gone(&self, bit: u8, last: bool) {
+        if last {
+            // Relaxed: as in `pop`.
+            self.waiters.fetch_and(!bit, Relaxed);
+        }
     }
 
     /// The head leaves the lock to those who pass it on quickly, until a turn is due, or its deadline has passed.
@@ -138,14 +140,9 @@ impl RawMutex {
         let is_held = || self.lock.load(Relaxed) == HELD;
         let Some(rest) = self.pace.rest(alone, is_held) else { return Place::Head };
         observer.parks();
-        let timed_out = |last| {
-            if last {
-                // Relaxed: under the bucket's lock.
-                self.waiters.fetch_and(!FRONT, Relaxed);
-            }
-        };
         let until = time::within(deadline, rest);
-        match park::park(&self.lock, || self.lie_down(), timed_out, Some(until)) {
+        let gone = |last| self.gone(FRONT, last);
+        match park::park(&self.lock, || self.lie_down(), gone, Some(until)) {
             Parked::Changed => Place::Head,
             Parked::Woken => self.arrive(ONE_COMING),
             Parked::TimedOut => self.arrive(0),

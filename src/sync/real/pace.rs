@@ -27,8 +27,6 @@ const WAKING: u8 = 4;
 const SINGLY: u8 = 8;
 /// … and then one in so many of each thread's, a power of two, as to count costs more than to pass, …
 const EACH: u8 = 8;
-/// (an odd number, to step from one to the next)
-const STEP: u8 = 37;
 /// … with a look at the clock at each of the first counts, …
 const OFTEN: u8 = 16;
 /// … and later at one in so many.
@@ -44,6 +42,9 @@ const CROWD: u32 = 8;
 const QUICK: u32 = 6;
 /// … and so often, four times in one: whoever came on top would only pull the line away from who has it.
 const VERY_QUICK: u32 = 32;
+
+/// From the number of a thread's pass to that of the next: odd, so that all come up in turn.
+const STEP: u8 = 37;
 
 /// So often one looks at a lock, …
 const LOOKS: usize = 4;
@@ -110,7 +111,7 @@ impl Pace {
     pub(crate) fn rest(&self, alone: bool, is_held: impl Fn() -> bool) -> Option<Duration> {
         #[cfg(lockline_hooks)]
         if ENDLESS.load(Relaxed) {
-            return Some(Duration::from_secs(3_600));
+            return is_held().then_some(Duration::from_secs(3_600));
         }
         let elapsed = self.elapsed();
         if alone || elapsed >= TURN || !several_cores() {
@@ -183,7 +184,7 @@ static STANDS: core::sync::atomic::AtomicBool = core::sync::atomic::AtomicBool::
 #[cfg(lockline_hooks)]
 static ENDLESS: core::sync::atomic::AtomicBool = core::sync::atomic::AtomicBool::new(false);
 
-/// For `tests/hooks`: from now on whoever may doze does so, and for an hour; or as usual.
+/// For `tests/hooks`: from now on whoever is woken and finds the lock held dozes, for an hour; or as usual.
 #[cfg(lockline_hooks)]
 pub fn dozes_last(last: bool) {
     ENDLESS.store(last, Relaxed);

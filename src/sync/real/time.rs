@@ -8,11 +8,7 @@ const SHORT: Duration = Duration::from_millis(1);
 
 /// The deadline, or a moment from now if that is `short` and earlier.
 pub(crate) fn earlier(deadline: Option<Instant>, short: bool) -> Option<Instant> {
-    if !short {
-        return deadline;
-    }
-    let soon = Instant::now() + SHORT;
-    Some(deadline.map_or(soon, |deadline| deadline.min(soon)))
+    if short { Some(within(deadline, SHORT)) } else { deadline }
 }
 
 /// The deadline, or the moment so long from now if that is earlier.
