@@ -91,10 +91,8 @@ impl<T> WorkQueue<T> {
         Ok(items.gone)
     }
 
-    fn fill_many(&self, mut tickets: Tickets, items: &mut Leaving<'_, T>) {
-        while let Some(ticket) = self.work.ring.first(&mut tickets) {
-            self.work.ring.fill(ticket, items.next());
-        }
+    fn fill_many(&self, tickets: Tickets, items: &mut Leaving<'_, T>) {
+        self.work.ring.fill_many(tickets, || items.next());
         self.work.notify(End::Head);
     }
 
@@ -188,11 +186,10 @@ impl<T> WorkQueue<T> {
         max
     }
 
-    pub(super) fn vacate_many(&self, mut tickets: Tickets, into: &mut Vec<T>) -> usize {
+    /// `into` has room for them.
+    pub(super) fn vacate_many(&self, tickets: Tickets, into: &mut Vec<T>) -> usize {
         let taken = tickets.len();
-        while let Some(ticket) = self.work.ring.first(&mut tickets) {
-            into.push(self.work.ring.vacate(ticket));
-        }
+        self.work.ring.vacate_many(tickets, |item| into.push(item));
         self.work.notify(End::Tail);
         taken
     }

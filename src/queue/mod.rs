@@ -141,6 +141,17 @@ impl<T> WorkQueue<T> {
     /// The item, if the queue is closed.
     #[inline]
     pub fn push(&self, item: T) -> Result<(), PushError<T>> {
+        match self.work.ring.claim_next_push() {
+            Some(ticket) => {
+                self.fill(ticket, item);
+                Ok(())
+            }
+            None => self.push_slow(item),
+        }
+    }
+
+    #[inline(never)]
+    fn push_slow(&self, item: T) -> Result<(), PushError<T>> {
         match self.work.block(End::Tail, None, Ring::claim_push) {
             Ok(ticket) => {
                 self.fill(ticket, item);
@@ -297,6 +308,14 @@ impl<T> WorkQueue<T> {
     /// Takes the oldest item out, waiting for one. None once the queue is closed and empty.
     #[inline]
     pub fn pop(&self) -> Option<T> {
+        match self.work.ring.claim_next_pop() {
+            Some(ticket) => Some(self.vacate(ticket)),
+            None => self.pop_slow(),
+        }
+    }
+
+    #[inline(never)]
+    fn pop_slow(&self) -> Option<T> {
         let ticket = self.work.block(End::Head, None, Ring::claim_pop).ok()?;
         Some(self.vacate(ticket))
     }

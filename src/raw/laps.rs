@@ -51,11 +51,12 @@ impl Laps {
     /// The next position; what else is in the word stays.
     #[inline]
     pub(crate) const fn next(self, position: u64) -> u64 {
-        let index = self.index(position) as u64;
-        if index + 1 < self.capacity {
-            position.wrapping_add(ONE)
+        let next = position.wrapping_add(ONE);
+        // A power of two overflows into the lap by itself.
+        if next & (self.one - ONE) == self.capacity * ONE {
+            next.wrapping_add(self.one - self.capacity * ONE)
         } else {
-            position.wrapping_sub(index * ONE).wrapping_add(self.one)
+            next
         }
     }
 

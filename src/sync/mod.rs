@@ -22,6 +22,7 @@ pub use model::private;
 #[cfg(all(loom, feature = "loom"))]
 pub(crate) use model::*;
 
+pub(crate) mod recent;
 pub(crate) mod stats;
 
 /// A lock of the layer above, for a [`Section`](section::Section) to use.

@@ -52,6 +52,9 @@
 //!
 //! # Progress
 //!
+//! A thread that was the last to move an end guesses that it is still there ([`recent`](crate::sync::recent)), which spares it the
+//! load; a wrong guess is found out by the stamp, or by the claim itself.
+//!
 //! A claim retries only because another took effect. A peer that sleeps between its claim and its publication holds up
 //! whoever needs that slot, and nobody else.
 //!
@@ -60,12 +63,14 @@
 //! `tests/loom/tests/models/queue.rs`; beside it the orders in `queue_orders.rs`, operations in pairs in `queue_pairs.rs`,
 //! and all small programs against a sequential queue in `linear.rs`.
 
+mod batch;
 mod look;
 mod places;
 
+pub(crate) use batch::Tickets;
 pub(crate) use look::{End, Look};
 
-use super::laps::{CLOSED, FILLED, Laps, ONE, POSITION, before};
+use super::laps::{CLOSED, FILLED, Laps, POSITION, before};
 use crate::sync::{
     asymmetric::{self, light_fence},
     atomic::{
@@ -73,8 +78,9 @@ use crate::sync::{
         Ordering::{AcqRel, Acquire, Relaxed, Release},
     },
     cell::UnsafeCell,
+    recent::{AT_HEAD, AT_TAIL},
 };
-use core::mem::MaybeUninit;
+use core::{mem::MaybeUninit, ptr};
 use crossbeam_utils::CachePadded;
 
 /// Why a claim was refused.
@@ -102,23 +108,31 @@ pub(crate) enum Care {
 #[must_use = "all others wait for the slot"]
 pub(crate) struct Ticket(u64);
 
-/// Positions in a row that the caller has claimed.
-#[derive(Debug)]
-#[must_use = "all others wait for the slots"]
-pub(crate) struct Tickets {
-    next: u64,
-    left: usize,
-}
-
-impl Tickets {
-    pub(crate) fn len(&self) -> usize {
-        self.left
-    }
-}
-
 struct Slot<T> {
     stamp: AtomicU64,
     item: UnsafeCell<MaybeUninit<T>>,
+}
+
+impl<T> Slot<T> {
+    /// By who has claimed it, if it is vacated.
+    #[inline]
+    fn write(&self, item: T) {
+        // SAFETY: the claim makes the slot the caller's until it is published.
+        self.item.get_mut().with(|to| unsafe {
+            (*to).write(item);
+        });
+    }
+
+    /// By who has claimed it, once, if it is filled.
+    #[inline]
+    fn read(&self) -> T {
+        self.item.get_mut().with(|from| {
+            // SAFETY: as in `write`.
+            let from = unsafe { &*from };
+            // SAFETY: its producer has filled it, and it is taken once.
+            unsafe { from.assume_init_read() }
+        })
+    }
 }
 
 pub(crate) struct Ring<T> {
@@ -158,9 +172,49 @@ impl<T> Ring<T> {
         self.slots.len()
     }
 
+    /// Claims the position at the tail if that is where this thread left it.
+    #[inline]
+    pub(crate) fn claim_next_push(&self) -> Option<Ticket> {
+        let tail = AT_TAIL.guess(self.address())?;
+        // Checked, as another ring may have been at this address, with more slots.
+        let slot = self.slots.get(self.laps.index(tail))?;
+        // Acquire: vacated, by the consumer of the lap before.
+        if slot.stamp.load(Acquire) != tail {
+            return None;
+        }
+        let next = self.laps.next(tail);
+        self.change_tail(tail, next).ok()?;
+        AT_TAIL.went_on(next);
+        Some(Ticket(tail))
+    }
+
+    /// Claims the position at the head if that is where this thread left it.
+    #[inline]
+    pub(crate) fn claim_next_pop(&self) -> Option<Ticket> {
+        let head = AT_HEAD.guess(self.address())?;
+        // As in `claim_next_push`.
+        let slot = self.slots.get(self.laps.index(head))?;
+        // Acquire: filled, by the producer of this position.
+        if slot.stamp.load(Acquire) != head | FILLED {
+            return None;
+        }
+        let next = self.laps.next(head);
+        self.change_head(head, next).ok()?;
+        AT_HEAD.went_on(next);
+        Some(Ticket(head))
+    }
+
     /// Claims the position at the tail.
     #[inline]
     pub(crate) fn claim_push(&self, care: Care) -> Result<Ticket, Refusal> {
+        match self.claim_next_push() {
+            Some(ticket) => Ok(ticket),
+            None => self.claim_push_slow(care),
+        }
+    }
+
+    #[inline(never)]
+    fn claim_push_slow(&self, care: Care) -> Result<Ticket, Refusal> {
         let mut tail = self.tail.load(Relaxed);
         // With a flag or a reservation in `tail` it takes a longer look.
         while tail & !POSITION == 0 {
@@ -171,16 +225,15 @@ impl<T> Ring<T> {
                 }
                 break;
             }
-            match self.change_tail(tail, self.laps.next(tail)) {
-                Ok(_) => return Ok(Ticket(tail)),
+            let next = self.laps.next(tail);
+            match self.change_tail(tail, next) {
+                Ok(_) => {
+                    AT_TAIL.moved(self.address(), tail, next);
+                    return Ok(Ticket(tail));
+                }
                 Err(now) => tail = now,
             }
         }
-        self.claim_push_slow(care)
-    }
-
-    #[cold]
-    fn claim_push_slow(&self, care: Care) -> Result<Ticket, Refusal> {
         let tail = self.claim_room(care, |tail| self.laps.next(tail))?;
         Ok(Ticket(tail & POSITION))
     }
@@ -227,12 +280,24 @@ impl<T> Ring<T> {
     /// Claims the position at the head.
     #[inline]
     pub(crate) fn claim_pop(&self, care: Care) -> Result<Ticket, Refusal> {
+        match self.claim_next_pop() {
+            Some(ticket) => Ok(ticket),
+            None => self.claim_pop_slow(care),
+        }
+    }
+
+    #[inline(never)]
+    fn claim_pop_slow(&self, care: Care) -> Result<Ticket, Refusal> {
         let mut head = self.head.load(Relaxed);
         loop {
             // Acquire: filled, by the producer of this position.
             if self.slot(head).stamp.load(Acquire) == head | FILLED {
-                match self.change_head(head, self.laps.next(head)) {
-                    Ok(_) => return Ok(Ticket(head)),
+                let next = self.laps.next(head);
+                match self.change_head(head, next) {
+                    Ok(_) => {
+                        AT_HEAD.moved(self.address(), head, next);
+                        return Ok(Ticket(head));
+                    }
                     Err(now) => head = now,
                 }
             } else if care == Care::Glance {
@@ -258,58 +323,16 @@ impl<T> Ring<T> {
         Ok(now)
     }
 
-    /// Claims at most `most` positions at the tail, as many as are vacated in a row.
-    pub(crate) fn claim_push_many(&self, most: usize, care: Care) -> Result<Tickets, Refusal> {
-        loop {
-            let tail = self.tail.load(Relaxed);
-            let ready = if tail & !POSITION == 0 { self.run(tail, most, 0) } else { 0 };
-            if ready < 2 {
-                return self.claim_push(care).map(|Ticket(next)| Tickets { next, left: 1 });
-            }
-            let beyond = self.laps.after(tail, ready as u64);
-            // A slot that was vacated stays so until `tail` passes it.
-            if self.change_tail(tail, beyond).is_ok() {
-                return Ok(Tickets { next: tail, left: ready });
-            }
-        }
-    }
-
-    /// Claims at most `most` positions at the head, as many as are filled in a row.
-    pub(crate) fn claim_pop_many(&self, most: usize, care: Care) -> Result<Tickets, Refusal> {
-        loop {
-            let head = self.head.load(Relaxed);
-            let ready = self.run(head, most, FILLED);
-            if ready < 2 {
-                return self.claim_pop(care).map(|Ticket(next)| Tickets { next, left: 1 });
-            }
-            let beyond = self.laps.after(head, ready as u64);
-            if self.change_head(head, beyond).is_ok() {
-                return Ok(Tickets { next: head, left: ready });
-            }
-        }
-    }
-
-    /// How many slots in a row have the mark of their positions from this one on.
-    fn run(&self, from: u64, most: usize, mark: u64) -> usize {
-        let most = most.min(self.capacity());
-        let (lower, upper) = self.slots.split_at(self.laps.index(from));
-        let upper = &upper[..most.min(upper.len())];
-        let ready = run(upper, from | mark);
-        if ready < upper.len() || ready == most {
-            return ready;
-        }
-        let next = self.laps.after(from, ready as u64);
-        ready + run(&lower[..most - ready], next | mark)
+    #[inline]
+    fn address(&self) -> usize {
+        ptr::from_ref(self).addr()
     }
 
     /// Puts the item in.
     #[inline]
     pub(crate) fn fill(&self, Ticket(position): Ticket, item: T) {
         let slot = self.slot(position);
-        // SAFETY: the claim makes the slot the caller's until it is published.
-        slot.item.get_mut().with(|to| unsafe {
-            (*to).write(item);
-        });
+        slot.write(item);
         publish(&slot.stamp, position | FILLED);
     }
 
@@ -317,23 +340,9 @@ impl<T> Ring<T> {
     #[inline]
     pub(crate) fn vacate(&self, Ticket(position): Ticket) -> T {
         let slot = self.slot(position);
-        let item = slot.item.get_mut().with(|from| {
-            // SAFETY: as in `fill`.
-            let from = unsafe { &*from };
-            // SAFETY: its producer has filled it, and it is taken once.
-            unsafe { from.assume_init_read() }
-        });
+        let item = slot.read();
         publish(&slot.stamp, position.wrapping_add(self.laps.one()));
         item
-    }
-
-    /// The first of several, and leaves the rest in `tickets`.
-    #[inline]
-    pub(crate) fn first(&self, tickets: &mut Tickets) -> Option<Ticket> {
-        tickets.left = tickets.left.checked_sub(1)?;
-        let first = tickets.next;
-        tickets.next = self.laps.next(first);
-        Some(Ticket(first))
     }
 
     /// No more is put in. Whether this did it. The caller wakes everybody.
@@ -384,24 +393,32 @@ impl<T> Ring<T> {
     }
 }
 
-/// How many of the slots have these stamps.
-fn run<T>(slots: &[Slot<T>], first: u64) -> usize {
-    let stamps = (0..).map(|n| first.wrapping_add(n * ONE));
-    // Acquire: filled or vacated, by whoever had the slot before.
-    slots.iter().zip(stamps).take_while(|(slot, stamp)| slot.stamp.load(Acquire) == *stamp).count()
-}
-
 /// Hands a slot over.
 #[inline]
 fn publish(stamp: &AtomicU64, turn: u64) {
-    if asymmetric::releases_by_store() {
+    let by_store = asymmetric::releases_by_store();
+    hand_over(stamp, turn, by_store);
+    handed_over(by_store);
+}
+
+#[inline]
+fn hand_over(stamp: &AtomicU64, turn: u64, by_store: bool) {
+    if by_store {
         // Release: filled or vacated, to whoever claims the slot next.
         stamp.store(turn, Release);
-        // SeqCst: announcement, against the `heavy_fence` of who goes to sleep.
-        light_fence();
     } else {
         // AcqRel: filled or vacated, as above; and announcement, from the last look of who goes to sleep.
         stamp.swap(turn, AcqRel);
+    }
+}
+
+/// Before the look whether somebody sleeps.
+#[inline]
+fn handed_over(by_store: bool) {
+    if by_store {
+        // SeqCst: announcement, against the `heavy_fence` of who goes to sleep.
+        light_fence();
+    } else {
         asymmetric::released_by_swap();
     }
 }

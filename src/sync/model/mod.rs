@@ -25,7 +25,7 @@ macro_rules! local_const {
 pub(crate) use {local_const, loom::thread_local as local_lazy};
 
 pub(crate) mod thread {
-    pub(crate) use loom::thread::{JoinHandle, spawn};
+    pub(crate) use loom::thread::{JoinHandle, LocalKey, spawn};
 }
 
 /// Capacities, small enough for every interleaving.
@@ -38,6 +38,8 @@ pub(crate) mod sizes {
     pub(crate) const CLASSES: usize = 4;
     /// One round that may fail, then by address.
     pub(crate) const ROUNDS: usize = 1;
+    /// Always: each claim after a thread's first is guessed.
+    pub(crate) const ROW: u8 = 0;
     /// Two, so that three waiters take two sections.
     pub(crate) const WAKES: usize = 2;
 }

@@ -17,7 +17,7 @@ pub(crate) mod atomic {
 }
 
 pub(crate) mod thread {
-    pub(crate) use std::thread::{JoinHandle, spawn};
+    pub(crate) use std::thread::{JoinHandle, LocalKey, spawn};
 }
 
 /// Capacities that a model needs small.
@@ -33,6 +33,9 @@ pub(crate) mod sizes {
     pub(crate) const CLASSES: usize = 1024;
     /// How often a set of locks is tried before it is taken in the order of addresses.
     pub(crate) const ROUNDS: usize = 3;
+    /// After so many claims in a row between which nobody else moved the index, the next is guessed to be like them. A
+    /// guess in vain costs a look at a slot that another core has just written.
+    pub(crate) const ROW: u8 = 4;
     /// Wake-ups made after one section of a wait list's lock.
     pub(crate) const WAKES: usize = 8;
 }

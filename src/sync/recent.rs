@@ -1,0 +1,66 @@
+//! Where a thread last left an index, so that it need not read it again.
+//!
+//! A load of what a locked instruction has just modified waits until that is done, so a thread that moves an index again
+//! and again begins the next claim some nanoseconds earlier if it knows where the index stands. What is told here is a
+//! guess: the caller's claim fails if it is wrong. The same under loom, which so tries guesses as well.
+
+use super::{local_const, sizes::ROW, thread::LocalKey};
+use core::cell::Cell;
+
+/// The last index of a kind that the thread has moved.
+pub(crate) struct Recent {
+    /// The address of that index if it is expected to stand where it was left, or 0.
+    trusted: Cell<usize>,
+    /// Its address in any case.
+    of: Cell<usize>,
+    left_at: Cell<u64>,
+    /// So many times in a row nobody else had moved it.
+    row: Cell<u8>,
+}
+
+impl Recent {
+    const fn new() -> Self {
+        Self { trusted: Cell::new(0), of: Cell::new(0), left_at: Cell::new(0), row: Cell::new(0) }
+    }
+}
+
+local_const! {
+    static TAIL: Recent = const { Recent::new() };
+    static HEAD: Recent = const { Recent::new() };
+}
+
+/// A kind of index. Of each, a thread knows one.
+#[derive(Clone, Copy)]
+pub(crate) struct Kind(&'static LocalKey<Recent>);
+
+pub(crate) const AT_TAIL: Kind = Kind(&TAIL);
+pub(crate) const AT_HEAD: Kind = Kind(&HEAD);
+
+impl Kind {
+    /// Where the index at this address stands, if that is to be guessed.
+    #[inline]
+    pub(crate) fn guess(self, of: usize) -> Option<u64> {
+        // An ending thread may have none, here and below.
+        let guess =
+            self.0.try_with(|recent| (recent.trusted.get() == of).then(|| recent.left_at.get()));
+        guess.ok().flatten()
+    }
+
+    /// The guess was right, and the thread has moved the index.
+    #[inline]
+    pub(crate) fn went_on(self, to: u64) {
+        let _ = self.0.try_with(|recent| recent.left_at.set(to));
+    }
+
+    /// The thread has moved an index without a guess, or after a wrong one.
+    pub(crate) fn moved(self, of: usize, from: u64, to: u64) {
+        let _ = self.0.try_with(|recent| {
+            let alone = recent.of.get() == of && recent.left_at.get() == from;
+            let row = if alone { recent.row.get().saturating_add(1) } else { 0 };
+            recent.trusted.set(if row >= ROW { of } else { 0 });
+            recent.of.set(of);
+            recent.row.set(row);
+            recent.left_at.set(to);
+        });
+    }
+}
