@@ -22,6 +22,8 @@ pub enum Kind {
     SlowWaking,
     /// The lock is passed on quickly by those who are awake.
     Quick,
+    /// Who is to have the lock next has no core.
+    Absence,
     /// The kernel makes no fence after all.
     Refusal,
     /// Code handed in by the user panics.

@@ -29,6 +29,10 @@ impl Pace {
         (fault::here(fault::Kind::Quick) && is_held()).then_some(Duration::ZERO)
     }
 
+    pub(crate) fn is_absent(&self, is_kept: impl Fn() -> bool) -> bool {
+        fault::here(fault::Kind::Absence) && is_kept()
+    }
+
     pub(crate) fn passes(&self) -> u8 {
         0
     }
