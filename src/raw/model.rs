@@ -134,6 +134,11 @@ impl Inside<'_> {
         self.0.give_up();
     }
 
+    /// Begins a fair release, which is in good time for one that dozes, or just too late.
+    pub fn rouse(&self) {
+        self.0.rouse();
+    }
+
     /// Wakes one more, as a release does that finds who was woken slow to come.
     pub fn wake_one_more(&self) {
         // Relaxed: as there.

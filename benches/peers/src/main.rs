@@ -2,7 +2,14 @@
 
 use lockline_harness::machine;
 use lockline_peers::{case::Case, groups, page, rounds};
-use std::{fmt::Display, fs, path::PathBuf, process::ExitCode, time::Duration};
+use std::{
+    fmt::Display,
+    fs,
+    io::{self, Write},
+    path::PathBuf,
+    process::ExitCode,
+    time::Duration,
+};
 
 const USAGE: &str = "\
 lockline's primitives beside their peers, measured on this machine.
@@ -72,7 +79,7 @@ fn main() -> ExitCode {
         Err(wrong) => return refuse(wrong),
     };
     if arguments.help {
-        println!("{USAGE}");
+        say(format_args!("{USAGE}\n"));
         return ExitCode::SUCCESS;
     }
     let wanted = |case: &Case| {
@@ -85,11 +92,18 @@ fn main() -> ExitCode {
     }
     if arguments.list {
         for case in &cases {
-            println!("{}", case.label);
+            say(format_args!("{}\n", case.label));
         }
         return ExitCode::SUCCESS;
     }
     measure(cases, &arguments)
+}
+
+/// To stdout, where `print!` would panic when whoever reads it has seen enough. Files are written all the same.
+fn say(text: impl Display) {
+    if let Err(wrong) = write!(io::stdout(), "{text}") {
+        assert!(wrong.kind() == io::ErrorKind::BrokenPipe, "stdout: {wrong}");
+    }
 }
 
 fn refuse(wrong: impl Display) -> ExitCode {
@@ -109,18 +123,18 @@ fn measure(cases: Vec<Case>, arguments: &Arguments) -> ExitCode {
         given + &if quoted { format!(" \"{argument}\"") } else { format!(" {argument}") }
     });
     let rounds::Plan { rounds, budget } = arguments.plan;
-    println!("# lockline beside its peers\n\n{machine}\n");
-    println!(
-        "`cargo run --release -p lockline-peers --{given}` · {rounds} rounds of {} ms\n",
+    say(format_args!("# lockline beside its peers\n\n{machine}\n\n"));
+    say(format_args!(
+        "`cargo run --release -p lockline-peers --{given}` · {rounds} rounds of {} ms\n\n",
         budget.as_millis()
-    );
+    ));
     let unoptimised = cfg!(debug_assertions)
         .then(|| String::from("warning: built without --release: these figures mean nothing"));
     for warning in load.into_iter().chain(unoptimised) {
         eprintln!("{warning}");
-        println!("**{warning}**\n");
+        say(format_args!("**{warning}**\n\n"));
     }
-    print!("{}", page::markdown(&lines));
+    say(page::markdown(&lines));
 
     let subtitle = format!("{}, {} cores, {}", machine.cpu, machine.cores.len(), machine.date);
     let mut status = ExitCode::SUCCESS;
@@ -130,7 +144,7 @@ fn measure(cases: Vec<Case>, arguments: &Arguments) -> ExitCode {
     ];
     for (path, text) in files.into_iter().flatten() {
         match fs::write(path, text) {
-            Ok(()) => println!("\n{}", path.display()),
+            Ok(()) => say(format_args!("\n{}\n", path.display())),
             Err(wrong) => {
                 eprintln!("lockline-peers: {}: {wrong}", path.display());
                 status = ExitCode::FAILURE;

@@ -3,7 +3,7 @@
 use std::{
     fs,
     path::Path,
-    process::{Command, Output},
+    process::{Command, Output, Stdio},
 };
 
 fn run(arguments: &[&str]) -> Output {
@@ -38,6 +38,24 @@ fn every_case_counts_right_and_stands_on_the_page() {
 fn filters_are_all_applied() {
     let output = run(&["--list", "add, 2", "fast"]);
     assert_eq!(text(&output.stdout), "counter / add, 2 threads / fast-counter\n");
+}
+
+#[test]
+fn nobody_has_to_read_to_the_end() {
+    let peers = || Command::new(env!("CARGO_BIN_EXE_lockline-peers"));
+    // What goes to one that has ended goes to nobody.
+    let mut ended = peers()
+        .arg("no such case")
+        .stdin(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("it starts");
+    let closed = ended.stdin.take().expect("a pipe");
+    ended.wait().expect("it ends");
+    let output =
+        peers().arg("--list").stdout(closed).stderr(Stdio::piped()).spawn().expect("it starts");
+    let output = output.wait_with_output().expect("it ends");
+    assert!(output.status.success() && output.stderr.is_empty(), "{}", text(&output.stderr));
 }
 
 #[test]

@@ -187,7 +187,7 @@ impl RawMutex {
     /// Who dozes is woken by our release. `DOZING` stays until somebody comes, so that a lock which is kept for a dozer
     /// whose time is up just now is not taken for left over. Without `FRONT` it is, and the dozer on its way. One that lies
     /// down only after this is missed, and comes when its time is up.
-    pub(super) fn rouse(&self) {
+    pub(in crate::raw) fn rouse(&self) {
         let mut waiters = self.waiters.load(Relaxed);
         while waiters & (DOZING | FRONT) == DOZING | FRONT {
             // Relaxed: read by our own release, as in `leave`.

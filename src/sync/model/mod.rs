@@ -105,7 +105,7 @@ impl<T> core::ops::Deref for AtThreadEnd<T> {
 
 /// Behind `lockline::__private`.
 pub mod private {
-    pub use super::{asymmetric::release_by_store, audit, fault};
+    pub use super::{asymmetric::release_by_store, audit, fault, pace::passed_on_quickly};
     pub use loom;
 
     /// The facade itself, for the fixtures that test the audit.

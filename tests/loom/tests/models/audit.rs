@@ -63,8 +63,11 @@ struct Mutant {
 /// Audits what the reports' models reached.
 pub(crate) fn run(arguments: &Arguments, reports: &Reports) -> ExitCode {
     let mode = env::var(AUDIT).unwrap_or_default();
-    let mutants = mutants(reports, models(), |site| !site.file.contains("tests/models"));
+    let mut mutants = mutants(reports, models(), |site| !site.file.contains("tests/models"));
     let before = Table::read();
+    if mode != "write" {
+        before.put_first(&mut mutants);
+    }
     let chosen: Vec<Mutant> =
         if mode.is_empty() { sample(&mutants, &before) } else { mutants.clone() };
     println!(
@@ -241,12 +244,7 @@ fn sample(mutants: &[Mutant], table: &Table) -> Vec<Mutant> {
         fingerprint(&format!("{}{}", mutant.name, mutant.mutation.to)) % 10 == day % 10
     };
     let wanted = |mutant: &&Mutant| {
-        let row = table.rows.iter().find(|row| {
-            row.site == mutant.name
-                && row.was == mutant.mutation.site.was
-                && row.to == mutant.mutation.to
-        });
-        let Some(row) = row else { return true };
+        let Some(row) = table.row(mutant) else { return true };
         changed(MACHINERY)
             || changed(&short(&mutant.mutation.site.file))
             || row.caught_by.as_deref().is_none_or(|model| changed(&file_of(model)))
@@ -378,6 +376,24 @@ impl Table {
             }
         }
         table
+    }
+
+    /// What became of a mutant.
+    fn row(&self, mutant: &Mutant) -> Option<&Row> {
+        self.rows.iter().find(|row| {
+            row.site == mutant.name
+                && row.was == mutant.mutation.site.was
+                && row.to == mutant.mutation.to
+        })
+    }
+
+    /// The model that caught a mutant is asked first: it catches it again, unless something changed, and those that
+    /// let it pass need not run to their ends. A table that is written anew names the cheapest.
+    fn put_first(&self, mutants: &mut [Mutant]) {
+        for mutant in mutants {
+            let caught_by = self.row(mutant).and_then(|row| row.caught_by.as_deref());
+            mutant.models.sort_by_key(|model| Some(model.name) != caught_by);
+        }
     }
 }
 

@@ -19,6 +19,7 @@ use sequential::{Answer, Event, OPS, Op, Queue, explained};
 use std::{
     cell::{Cell, RefCell},
     rc::Rc,
+    sync::OnceLock,
 };
 
 #[path = "../../../sequential/mod.rs"]
@@ -81,9 +82,12 @@ fn run<Q: Queue>(capacity: usize, before: u32, program: &[Vec<Op>]) {
     assert!(explained(capacity, &history), "no sequential queue answers so: {history:?}");
 }
 
+/// What each thread does.
+type Program = Vec<Vec<Op>>;
+
 /// Every program of so many threads with so many operations each, but one of those that differ in the threads'
 /// names only. Of one place a batch is what a pop is, and is left out.
-fn programs(threads: usize, ops: usize, capacity: usize) -> Vec<Vec<Vec<Op>>> {
+fn programs(threads: usize, ops: usize, capacity: usize) -> Vec<Program> {
     let all = OPS.into_iter().filter(|op| capacity > 1 || *op != Op::Batch);
     let mut lists = vec![vec![]];
     for _ in 0..ops {
@@ -92,7 +96,7 @@ fn programs(threads: usize, ops: usize, capacity: usize) -> Vec<Vec<Vec<Op>>> {
             .flat_map(|list: Vec<Op>| all.clone().map(move |op| [list.clone(), vec![op]].concat()))
             .collect();
     }
-    let mut programs: Vec<Vec<Vec<Op>>> = vec![vec![]];
+    let mut programs: Vec<Program> = vec![vec![]];
     for _ in 0..threads {
         programs = programs
             .iter()
@@ -105,44 +109,47 @@ fn programs(threads: usize, ops: usize, capacity: usize) -> Vec<Vec<Vec<Op>>> {
     programs
 }
 
-fn two_by_two<Q: Queue>(capacity: usize, before: u32) {
-    let programs = programs(2, 2, capacity);
+/// Runs that of `all` whose turn it is. They are made once for all executions: that takes half as long as to run one.
+fn run_one_of<Q: Queue>(capacity: usize, before: u32, all: impl FnOnce() -> Vec<Program>) {
+    static ALL: OnceLock<Vec<Program>> = OnceLock::new();
+    let programs = ALL.get_or_init(all);
     run::<Q>(capacity, before, &programs[harness::variant(programs.len())]);
 }
 
-/// What each thread does.
-type Program = Vec<Vec<Op>>;
+fn two_by_two<Q: Queue>(capacity: usize, before: u32) {
+    run_one_of::<Q>(capacity, before, || programs(2, 2, capacity));
+}
 
 /// The programs of two by two where one thread only puts in and the other only takes out, and the others. Each of those
 /// waits for the other at every step: a refusal may read what is a step old, then watches a peer that is long done. With
-/// two preemptions these few would have five times the executions of all others together.
+/// two preemptions these few would have five times the executions of all others together. The same goes for one place where
+/// the other takes out and then puts in: that alone would have twice the executions of the rest.
 fn opposed(capacity: usize) -> (Vec<Program>, Vec<Program>) {
     programs(2, 2, capacity).into_iter().partition(|program| {
         let takes = |op: &Op| [Op::Pop, Op::Batch].contains(op);
-        program[0] == [Op::Push; 2] && program[1].iter().all(takes)
+        let back = capacity == 1 && program[1] == [Op::Pop, Op::Push];
+        program[0] == [Op::Push; 2] && (back || program[1].iter().all(takes))
     })
 }
 
 fn two_opposed(capacity: usize, before: u32) {
-    let (programs, _) = opposed(capacity);
-    run::<WorkQueue<u32>>(capacity, before, &programs[harness::variant(programs.len())]);
+    run_one_of::<WorkQueue<u32>>(capacity, before, || opposed(capacity).0);
 }
 
 fn not_opposed(capacity: usize, before: u32) {
-    let (_, programs) = opposed(capacity);
-    run::<WorkQueue<u32>>(capacity, before, &programs[harness::variant(programs.len())]);
+    run_one_of::<WorkQueue<u32>>(capacity, before, || opposed(capacity).1);
 }
 
 /// Two against two, with one operation less, at either end.
 fn nearly_opposed(capacity: usize, before: u32) {
     let (pushes, pops) = (vec![Op::Push; 2], vec![Op::Pop; 2]);
-    let programs = [[pushes.clone(), pops[1..].to_vec()], [pushes[1..].to_vec(), pops]];
-    run::<WorkQueue<u32>>(capacity, before, &programs[harness::variant(programs.len())]);
+    run_one_of::<WorkQueue<u32>>(capacity, before, || {
+        vec![vec![pushes.clone(), pops[1..].to_vec()], vec![pushes[1..].to_vec(), pops]]
+    });
 }
 
 fn three_by_one(capacity: usize, before: u32) {
-    let programs = programs(3, 1, capacity);
-    run::<WorkQueue<u32>>(capacity, before, &programs[harness::variant(programs.len())]);
+    run_one_of::<WorkQueue<u32>>(capacity, before, || programs(3, 1, capacity));
 }
 
 /// Two models of one body.

@@ -2,7 +2,7 @@
 
 use crate::harness::{Model, spawn};
 use lockline_loom::{
-    __private::{fault, inside, release_by_store},
+    __private::{fault, inside, passed_on_quickly, release_by_store},
     Mutex, MutexGuard, Policy, SendGuards,
 };
 use std::{
@@ -106,7 +106,8 @@ both! { "mutex";
         assert_eq!(settled(&m), u32::from(mine) + u32::from(other));
     }
 
-    fair, "a fair release gives the lock to who waits, and is a release otherwise", Some(4), |by_store| {
+    // Two here and in `starving`: one for the waiter to come and sleep, one for the thief behind the release.
+    fair, "a fair release gives the lock to who waits, and is a release otherwise", Some(2), |by_store| {
         let m = one(by_store);
         let value = m.lock();
         let waiter = spawn(&m, |m| *m.lock() = 2);
@@ -147,7 +148,7 @@ both! { "mutex";
         settled(&m);
     }
 
-    starving, "nor may anybody pass a waiter that was passed for long, and closed the lock before it slept", Some(4), |by_store| {
+    starving, "nor may anybody pass a waiter that was passed for long, and closed the lock before it slept", Some(2), |by_store| {
         let m = one(by_store);
         let mut value = m.lock();
         let waiter = spawn(&m, |m| *m.lock() = 2);
@@ -159,6 +160,7 @@ both! { "mutex";
     }
 
     fair_to_a_dozer, "nor one that was woken and dozes, or has just done so", Some(2), |by_store| {
+        passed_on_quickly();
         let m = one(by_store);
         let held = m.lock();
         // So that the other queues, and is woken as one that never tried.
@@ -170,6 +172,26 @@ both! { "mutex";
         release_fairly(&m, m.lock(), |m| inside(m).is_awaited());
         no_passing(&m);
         assert_ne!(*m.lock(), 1, "passed who was promised the lock");
+        waiter.join().unwrap();
+        assert_eq!(settled(&m), 2);
+    }
+
+    fair_to_one_just_up, "nor one whose time is up between the two steps of the release that wakes it", Some(2), |by_store| {
+        passed_on_quickly();
+        let m = one(by_store);
+        let held = m.lock();
+        inside(&m).enter();
+        let waiter = spawn(&m, |m| *m.lock() = 2);
+        loom::thread::yield_now();
+        inside(&m).leave();
+        drop(held);
+        let value = m.lock();
+        // Switches that are no preemptions: it lies down, and its time is up.
+        loom::thread::yield_now();
+        inside(&m).rouse();
+        loom::thread::yield_now();
+        release_fairly(&m, value, |m| inside(m).is_awaited());
+        no_passing(&m);
         waiter.join().unwrap();
         assert_eq!(settled(&m), 2);
     }

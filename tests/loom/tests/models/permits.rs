@@ -153,17 +153,23 @@ pub(crate) const MODELS: &[Model] = &[
     Model {
         name: "permits::one_comes_back",
         promise: "a wait for a permit that a thread will give back is not refused, whoever else has some and is stuck",
-        bound: Some(1),
+        // No preemption is needed: whoever is to wait does so as another runs.
+        bound: Some(0),
         body: || {
             let both = Both::new(2);
-            let others = [
-                spawn(&both, |both| both.permits_then_lock(1)),
-                spawn(&both, |both| {
-                    both.permits(1, || ()).expect("nobody waits for a thread that has nothing");
+            let mut others = Vec::new();
+            let got = both.lock(|| {
+                others.push(spawn(&both, |both| both.permits_then_lock(1)));
+                others.push(spawn(&both, |both| {
+                    let got = both.permits(1, loom::thread::yield_now);
+                    got.expect("nobody waits for a thread that has nothing");
                     false
-                }),
-            ];
-            assert!(!both.lock_then_permits(1));
+                }));
+                // So that each has one in the first execution already.
+                loom::thread::yield_now();
+                both.permits(1, || ()).expect("one comes back");
+            });
+            got.expect("nobody has it");
             for other in others {
                 assert!(!other.join().unwrap());
             }
