@@ -84,6 +84,25 @@ both! { "queue_orders"
         producer.join().unwrap();
     }
 
+    batch_at_a_gap, "who takes out several at once stops where one is on its way in, although the one behind it is there", Some(1), |by_store| {
+        let q = queue(by_store, 3);
+        // The gap is the last of its lap.
+        q.try_push(0).unwrap();
+        q.try_pop().unwrap();
+        q.try_push(1).unwrap();
+        let producer = spawn(&q, |q| q.try_push(2).unwrap());
+        let consumer = spawn(&q, |q| {
+            let mut items = Vec::new();
+            q.try_pop_batch(&mut items, 3).unwrap();
+            items
+        });
+        q.try_push(2).unwrap();
+        let mut items = consumer.join().unwrap();
+        producer.join().unwrap();
+        items.extend(q.try_iter());
+        assert_eq!(items, [1, 2, 2]);
+    }
+
     batch_given, "who puts in several at once sees that their places have been left", Some(1), |by_store| {
         let q = queue(by_store, 2);
         q.push_batch(&mut vec![1, 2]).unwrap();
