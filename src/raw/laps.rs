@@ -2,7 +2,8 @@
 //!
 //! The index takes a power of two of values, of which as many as the capacity are used; the end of a lap skips the
 //! rest. So an index is had by a mask, and a division is never needed on the way of an item. Positions repeat after
-//! 2^47 items at the earliest, which at ten nanoseconds each is sixteen days: what is compared across a wrap is never so old.
+//! 2^47 items at the earliest, which at ten nanoseconds each is sixteen days: what is compared across a wrap is never so old,
+//! but for guesses, of which only equality is asked.
 
 /// In a stamp: there is an item.
 pub(crate) const FILLED: u64 = 1;

@@ -2,19 +2,21 @@
 //!
 //! A load of what a locked instruction has just modified waits until that is done, so a thread that moves an index again
 //! and again begins the next claim some nanoseconds earlier if it knows where the index stands. What is told here is a
-//! guess: the caller's claim fails if it is wrong. The same under loom, which so tries guesses as well.
+//! guess: the caller's claim fails if it is wrong. Models guess too: always where releases are by store, never where they are by
+//! swap, so that an order which only a guess provides is missed there.
 
-use super::{local_const, sizes::ROW, thread::LocalKey};
+use super::{local_const, row, thread::LocalKey};
 use core::cell::Cell;
 
 /// The last index of a kind that the thread has moved.
 pub(crate) struct Recent {
-    /// The address of that index if it is expected to stand where it was left, or 0.
+    /// Whose index it is, if it is expected to stand where it was left, or 0.
     trusted: Cell<usize>,
-    /// Its address in any case.
+    /// Whose it is in any case.
     of: Cell<usize>,
+    /// Where this thread moved it to.
     left_at: Cell<u64>,
-    /// So many times in a row nobody else had moved it.
+    /// So many times in a row nobody else had moved it meanwhile.
     row: Cell<u8>,
 }
 
@@ -37,10 +39,10 @@ pub(crate) const AT_TAIL: Kind = Kind(&TAIL);
 pub(crate) const AT_HEAD: Kind = Kind(&HEAD);
 
 impl Kind {
-    /// Where the index at this address stands, if that is to be guessed.
+    /// Where the index of this owner stands, if that is to be guessed.
     #[inline]
     pub(crate) fn guess(self, of: usize) -> Option<u64> {
-        // An ending thread may have none, here and below.
+        // Where thread-locals are keys of the system, an ending thread has none; here and below.
         let guess =
             self.0.try_with(|recent| (recent.trusted.get() == of).then(|| recent.left_at.get()));
         guess.ok().flatten()
@@ -56,10 +58,10 @@ impl Kind {
     pub(crate) fn moved(self, of: usize, from: u64, to: u64) {
         let _ = self.0.try_with(|recent| {
             let alone = recent.of.get() == of && recent.left_at.get() == from;
-            let row = if alone { recent.row.get().saturating_add(1) } else { 0 };
-            recent.trusted.set(if row >= ROW { of } else { 0 });
+            let alone_for = if alone { recent.row.get().saturating_add(1) } else { 0 };
+            recent.trusted.set(if alone_for >= row() { of } else { 0 });
             recent.of.set(of);
-            recent.row.set(row);
+            recent.row.set(alone_for);
             recent.left_at.set(to);
         });
     }

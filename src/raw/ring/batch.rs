@@ -5,7 +5,7 @@
 
 use super::{
     super::laps::{FILLED, ONE, POSITION},
-    Care, Refusal, Ring, Slot, Ticket, hand_over, handed_over,
+    Care, Refusal, Ring, Slot, Ticket, before_looking, hand_over,
 };
 use crate::sync::{
     asymmetric,
@@ -73,20 +73,16 @@ impl<T> Ring<T> {
         [(here, from), (wrapped, self.laps.after(from, here.len() as u64))]
     }
 
-    /// Puts in what `next` gives, which must not unwind.
-    pub(crate) fn fill_many(
-        &self,
-        Tickets { next: first, left }: Tickets,
-        mut next: impl FnMut() -> T,
-    ) {
+    /// Puts in what `item` gives, which must not unwind.
+    pub(crate) fn fill_many(&self, Tickets { next, left }: Tickets, mut item: impl FnMut() -> T) {
         let by_store = asymmetric::releases_by_store();
-        for (slots, first) in self.stretches(first, left) {
+        for (slots, first) in self.stretches(next, left) {
             for (slot, position) in slots.iter().zip(positions(first)) {
-                slot.write(next());
+                slot.write(item());
                 hand_over(&slot.stamp, position | FILLED, by_store);
             }
         }
-        handed_over(by_store);
+        before_looking(by_store);
     }
 
     /// Takes the items out and gives them to `each`, which must not unwind.
@@ -98,7 +94,7 @@ impl<T> Ring<T> {
                 hand_over(&slot.stamp, position.wrapping_add(self.laps.one()), by_store);
             }
         }
-        handed_over(by_store);
+        before_looking(by_store);
     }
 }
 

@@ -48,12 +48,11 @@
 //!   somebody sleeps. By store: `heavy_fence` and `light_fence` between the two. By swap: both looks at the stamp are
 //!   modifications; either the sleeper sees the new stamp, or who publishes acquires what it said.
 //!
-//! The indices carry no data of the users': that passes by the stamps.
+//! The indices carry no data of the users': that passes by the stamps. So a thread which has moved an end several times, and
+//! nobody else meanwhile, may guess that it stands there still ([`recent`](crate::sync::recent)) rather than load it: a stamp that
+//! is not so, or the claim, finds out a wrong guess.
 //!
 //! # Progress
-//!
-//! A thread that was the last to move an end guesses that it is still there ([`recent`](crate::sync::recent)), which spares it the
-//! load; a wrong guess is found out by the stamp, or by the claim itself.
 //!
 //! A claim retries only because another took effect. A peer that sleeps between its claim and its publication holds up
 //! whoever needs that slot, and nobody else.
@@ -72,6 +71,7 @@ pub(crate) use look::{End, Look};
 
 use super::laps::{CLOSED, FILLED, Laps, POSITION, before};
 use crate::sync::{
+    Owner,
     asymmetric::{self, light_fence},
     atomic::{
         AtomicU64,
@@ -80,7 +80,7 @@ use crate::sync::{
     cell::UnsafeCell,
     recent::{AT_HEAD, AT_TAIL},
 };
-use core::{mem::MaybeUninit, ptr};
+use core::mem::MaybeUninit;
 use crossbeam_utils::CachePadded;
 
 /// Why a claim was refused.
@@ -140,6 +140,8 @@ pub(crate) struct Ring<T> {
     laps: Laps,
     tail: CachePadded<AtomicU64>,
     head: CachePadded<AtomicU64>,
+    /// For guesses.
+    owner: Owner,
 }
 
 // SAFETY: the ring owns its items.
@@ -165,6 +167,7 @@ impl<T> Ring<T> {
             laps,
             tail: CachePadded::new(AtomicU64::new(0)),
             head: CachePadded::new(AtomicU64::new(0)),
+            owner: Owner::new(),
         })
     }
 
@@ -175,7 +178,7 @@ impl<T> Ring<T> {
     /// Claims the position at the tail if that is where this thread left it.
     #[inline]
     pub(crate) fn claim_next_push(&self) -> Option<Ticket> {
-        let tail = AT_TAIL.guess(self.address())?;
+        let tail = AT_TAIL.guess(self.owner.number())?;
         // Checked, as another ring may have been at this address, with more slots.
         let slot = self.slots.get(self.laps.index(tail))?;
         // Acquire: vacated, by the consumer of the lap before.
@@ -191,7 +194,7 @@ impl<T> Ring<T> {
     /// Claims the position at the head if that is where this thread left it.
     #[inline]
     pub(crate) fn claim_next_pop(&self) -> Option<Ticket> {
-        let head = AT_HEAD.guess(self.address())?;
+        let head = AT_HEAD.guess(self.owner.number())?;
         // As in `claim_next_push`.
         let slot = self.slots.get(self.laps.index(head))?;
         // Acquire: filled, by the producer of this position.
@@ -213,6 +216,7 @@ impl<T> Ring<T> {
         }
     }
 
+    /// Not cold: where several push, a guess is often wrong.
     #[inline(never)]
     fn claim_push_slow(&self, care: Care) -> Result<Ticket, Refusal> {
         let mut tail = self.tail.load(Relaxed);
@@ -228,7 +232,7 @@ impl<T> Ring<T> {
             let next = self.laps.next(tail);
             match self.change_tail(tail, next) {
                 Ok(_) => {
-                    AT_TAIL.moved(self.address(), tail, next);
+                    AT_TAIL.moved(self.owner.number(), tail, next);
                     return Ok(Ticket(tail));
                 }
                 Err(now) => tail = now,
@@ -286,6 +290,7 @@ impl<T> Ring<T> {
         }
     }
 
+    /// Not cold, likewise.
     #[inline(never)]
     fn claim_pop_slow(&self, care: Care) -> Result<Ticket, Refusal> {
         let mut head = self.head.load(Relaxed);
@@ -295,7 +300,7 @@ impl<T> Ring<T> {
                 let next = self.laps.next(head);
                 match self.change_head(head, next) {
                     Ok(_) => {
-                        AT_HEAD.moved(self.address(), head, next);
+                        AT_HEAD.moved(self.owner.number(), head, next);
                         return Ok(Ticket(head));
                     }
                     Err(now) => head = now,
@@ -321,11 +326,6 @@ impl<T> Ring<T> {
             return Err(Refusal::Busy);
         }
         Ok(now)
-    }
-
-    #[inline]
-    fn address(&self) -> usize {
-        ptr::from_ref(self).addr()
     }
 
     /// Puts the item in.
@@ -398,7 +398,7 @@ impl<T> Ring<T> {
 fn publish(stamp: &AtomicU64, turn: u64) {
     let by_store = asymmetric::releases_by_store();
     hand_over(stamp, turn, by_store);
-    handed_over(by_store);
+    before_looking(by_store);
 }
 
 #[inline]
@@ -412,9 +412,9 @@ fn hand_over(stamp: &AtomicU64, turn: u64, by_store: bool) {
     }
 }
 
-/// Before the look whether somebody sleeps.
+/// Between that and the look whether somebody sleeps.
 #[inline]
-fn handed_over(by_store: bool) {
+fn before_looking(by_store: bool) {
     if by_store {
         // SeqCst: announcement, against the `heavy_fence` of who goes to sleep.
         light_fence();

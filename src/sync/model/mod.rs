@@ -38,10 +38,28 @@ pub(crate) mod sizes {
     pub(crate) const CLASSES: usize = 4;
     /// One round that may fail, then by address.
     pub(crate) const ROUNDS: usize = 1;
-    /// Always: each claim after a thread's first is guessed.
-    pub(crate) const ROW: u8 = 0;
     /// Two, so that three waiters take two sections.
     pub(crate) const WAKES: usize = 2;
+}
+
+/// All of a thread's moves of an index but the first are guessed, or none.
+pub(crate) fn row() -> u8 {
+    if asymmetric::releases_by_store() { 0 } else { u8::MAX }
+}
+
+/// A number that is never used again, as loom wants the same steps in each replay, and an address may be another's before.
+#[derive(Debug)]
+pub(crate) struct Owner(usize);
+
+impl Owner {
+    pub(crate) fn new() -> Self {
+        static NEXT: core::sync::atomic::AtomicUsize = core::sync::atomic::AtomicUsize::new(1);
+        Self(NEXT.fetch_add(1, core::sync::atomic::Ordering::Relaxed))
+    }
+
+    pub(crate) const fn number(&self) -> usize {
+        self.0
+    }
 }
 
 /// A constructor without its `const`: each loom atomic is registered with the running model.

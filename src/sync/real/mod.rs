@@ -33,11 +33,29 @@ pub(crate) mod sizes {
     pub(crate) const CLASSES: usize = 1024;
     /// How often a set of locks is tried before it is taken in the order of addresses.
     pub(crate) const ROUNDS: usize = 3;
-    /// After so many claims in a row between which nobody else moved the index, the next is guessed to be like them. A
-    /// guess in vain costs a look at a slot that another core has just written.
-    pub(crate) const ROW: u8 = 4;
     /// Wake-ups made after one section of a wait list's lock.
     pub(crate) const WAKES: usize = 8;
+}
+
+/// If nobody else moved an index between so many of a thread's moves in a row, nobody is expected to before the next.
+/// A guess in vain costs a look at a slot that another core has just written.
+pub(crate) const fn row() -> u8 {
+    4
+}
+
+/// Whose index it is that a thread [moved](recent): the address, where another may be later.
+#[derive(Debug)]
+pub(crate) struct Owner;
+
+impl Owner {
+    pub(crate) const fn new() -> Self {
+        Self
+    }
+
+    #[inline]
+    pub(crate) fn number(&self) -> usize {
+        core::ptr::from_ref(self).addr()
+    }
 }
 
 /// A constructor that is `const`, except under loom, whose atomics cannot be.
