@@ -46,13 +46,10 @@ impl RawMutex {
             }
             // Not while it is closed. Nor in a crowd: who has the lock takes it again sooner than its line would
             // come here and go back.
-            let came = found == RESERVED && deadline.is_none() && {
-                if self.pass(observer) {
-                    return true;
-                }
-                !is_kept(self.lock.load(Relaxed))
-            };
-            let closed = !came && is_kept(found) || self.waiters.load(Relaxed) & CLOSED != 0;
+            if found == RESERVED && deadline.is_none() && self.pass(observer) {
+                return true;
+            }
+            let closed = is_kept(found) || self.waiters.load(Relaxed) & CLOSED != 0;
             if closed || self.pace.is_crowded(start, &spin) || !spin.once() {
                 break;
             }
