@@ -61,9 +61,8 @@ use std::{
 /// anybody sleeps, a turn is due when a third of a millisecond has passed since the last of them got the lock: then it
 /// is closed, and newcomers queue. So a wait is bounded, for each waiter ahead and for the waiter itself, by a third of a
 /// millisecond (a tenth of one more without a core to wake up on), what is left of the section that is under way then,
-/// and the waking. Nor does a closed lock lie idle for a waiter that has no core, or whose virtual core has none: who runs
-/// into it gives its own core away, and takes the lock if the waiter has not come after a tenth of a millisecond; it stays closed.
-/// [`unlock_fair`](MutexGuard::unlock_fair) gives the lock to the next waiter at once, and keeps it until that comes.
+/// and the waking.
+/// [`unlock_fair`](MutexGuard::unlock_fair) gives the lock to the next waiter at once.
 ///
 /// # Blocking
 ///

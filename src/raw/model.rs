@@ -3,8 +3,8 @@
 
 use super::{
     mutex::{
-        ASLEEP, AWAKE, CLOSED, COMING, DOZING, FREE, FRONT, HEAD, HELD, ONE_COMING, PROMISED,
-        RawMutex, is_kept, wait::Place,
+        ASLEEP, AWAKE, CLOSED, COMING, DOZING, FREE, FRONT, HEAD, HELD, ONE_COMING, RESERVED,
+        RawMutex, wait::Place,
     },
     registry::{PLACES, Registry},
     rows::Rows,
@@ -105,17 +105,17 @@ impl Inside<'_> {
 
     /// Whether the lock is kept for a waiter.
     pub fn is_reserved(&self) -> bool {
-        is_kept(self.0.lock.load(Relaxed))
+        self.0.lock.load(Relaxed) == RESERVED
     }
 
-    /// Leaves a free lock as a fair release does whose waiter gives up: promised to nobody.
+    /// Leaves a free lock as a fair release does whose waiter gives up: reserved, for nobody.
     ///
     /// # Panics
     ///
     /// If it is not free.
     #[track_caller]
     pub fn reserve(&self) {
-        let was = self.0.lock.compare_exchange(FREE, PROMISED, Relaxed, Relaxed);
+        let was = self.0.lock.compare_exchange(FREE, RESERVED, Relaxed, Relaxed);
         assert_eq!(was, Ok(FREE), "free to begin with");
     }
 

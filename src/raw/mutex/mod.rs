@@ -21,8 +21,7 @@
 //! |------------|------------------------------------------------|-----------------------------------------|
 //! | `FREE`     | free for anybody                               | whoever wants it, → `HELD`              |
 //! | `HELD`     | somebody has it                                | the holder                              |
-//! | `RESERVED` | free for the head                              | the head, → `HELD`; who runs into it, if the head seems to have no core |
-//! | `PROMISED` | free for the head, by a fair release           | the head, → `HELD`                      |
+//! | `RESERVED` | free for the head                              | the head, → `HELD`                      |
 //!
 //! | in `waiters` | meaning                                      | set by                   | cleared by              |
 //! |----------|--------------------------------------------------|--------------------------|-------------------------|
@@ -44,11 +43,9 @@
 //! |---------------|---------------------------------------|--------------------------------------------|
 //! | `lock`        | `FREE → HELD`                         | no matter who waits                        |
 //! | `unlock`      | `HELD → FREE`, `RESERVED` if `CLOSED` | always                                     |
-//! | a fair one    | `HELD → PROMISED`                     | somebody waits                             |
 //! | newcomer      | → `HEAD`                              | nobody sees to sleepers: none of the four is set |
 //! | newcomer      | → `QUEUED`, sleeps                    | otherwise, having spun in vain             |
-//! | newcomer      | `RESERVED → HELD`, `CLOSED` stays     | it was kept for a tenth of a millisecond, in which the newcomer gave its core away |
-//! | head          | `FREE`, `RESERVED`, `PROMISED → HELD` | then leaves: `WAKE` if anybody sleeps and nobody is coming |
+//! | head          | `FREE`, `RESERVED → HELD`             | then leaves: `WAKE` if anybody sleeps and nobody is coming |
 //! | head          | → `CLOSED`                            | a brief spin was in vain                   |
 //! | head          | → `WAKE`, then → `FRONT`, sleeps      | a longer one too; the lock is open again, unless a turn is due |
 //! | head          | `HEAD → DOZING`, `FRONT`, sleeps for the rest of the turn | it was woken and has not tried yet, others sleep, nobody else is coming, the lock is open, held as often as not, and passed on quickly |
@@ -74,8 +71,7 @@
 //!
 //! Who sleeps comes in order, those in front first. Each turn takes a third of a millisecond at most, a tenth of one more
 //! where who dozed finds no core, then what the holder at that moment still needs, and the waking. A head does not run for
-//! ever either: it spins for microseconds. A lock that is left alone while somebody dozes is taken when the timer ends. One that is
-//! kept for a waiter without a core does not lie idle: whoever runs into it takes it once more now and then, until the waiter comes.
+//! ever either: it spins for microseconds. A lock that is left alone while somebody dozes is taken when the timer ends.
 //!
 //! # Checked by
 //!
@@ -98,7 +94,6 @@ use crate::sync::{
 pub(super) const FREE: u8 = 0;
 pub(super) const HELD: u8 = 1;
 pub(super) const RESERVED: u8 = 2;
-pub(super) const PROMISED: u8 = 3;
 
 pub(super) const WAKE: u8 = 1;
 pub(super) const CLOSED: u8 = 2;
@@ -123,11 +118,6 @@ pub(crate) trait Observer {
     fn parks(&self) {}
     /// A waiter that slept got the lock, which was kept for it.
     fn handed_over(&self) {}
-}
-
-/// Free, but not for newcomers.
-pub(super) const fn is_kept(lock: u8) -> bool {
-    matches!(lock, RESERVED | PROMISED)
 }
 
 #[derive(Debug)]
@@ -159,7 +149,7 @@ impl RawMutex {
         // Acquire: hand-off, as in `lock`. Relaxed on failure: the value decides, and is checked anew.
         match self.lock.compare_exchange(FREE, HELD, Acquire, Relaxed) {
             Ok(_) => true,
-            Err(found) => is_kept(found) && self.try_left_over(),
+            Err(found) => found == RESERVED && self.try_left_over(),
         }
     }
 
@@ -211,7 +201,7 @@ impl RawMutex {
         self.rouse();
         let awaited = self.waiters.load(Relaxed) & (AWAKE | DOZING | ASLEEP) != 0;
         // SAFETY: the caller's promise.
-        unsafe { self.leave_as(if awaited { PROMISED } else { FREE }) }
+        unsafe { self.leave_as(if awaited { RESERVED } else { FREE }) }
     }
 
     /// # Safety

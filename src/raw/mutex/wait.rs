@@ -2,7 +2,7 @@
 
 use super::{
     ASLEEP, AWAKE, CLOSED, COMING, DOZING, FREE, FRONT, HEAD, HELD, ONE_COMING, Observer, QUEUED,
-    RESERVED, RawMutex, WAKE, is_kept,
+    RESERVED, RawMutex, WAKE,
 };
 use crate::sync::{
     asymmetric::{self, Sleep},
@@ -46,10 +46,7 @@ impl RawMutex {
             }
             // Not while it is closed. Nor in a crowd: who has the lock takes it again sooner than its line would
             // come here and go back.
-            if found == RESERVED && deadline.is_none() && self.pass(observer) {
-                return true;
-            }
-            let closed = is_kept(found) || self.waiters.load(Relaxed) & CLOSED != 0;
+            let closed = found == RESERVED || self.waiters.load(Relaxed) & CLOSED != 0;
             if closed || self.pace.is_crowded(start, &spin) || !spin.once() {
                 break;
             }
@@ -60,20 +57,6 @@ impl RawMutex {
             observer.waited(wait);
         }
         got
-    }
-
-    /// A newcomer takes a lock that is kept for a waiter, if that does not come: it has no core, or its host has not. It
-    /// stays closed, and is kept again at the release.
-    fn pass(&self, observer: &impl Observer) -> bool {
-        let wait = Wait::start();
-        // Left over by a waiter that has gone, it is for who enters.
-        let passes = self.waiters.load(Relaxed) & CLOSED != 0
-            && self.pace.is_absent(|| self.lock.load(Relaxed) == RESERVED)
-            && self.take(RESERVED);
-        if passes {
-            observer.waited(wait);
-        }
-        passes
     }
 
     fn wait(&self, observer: &impl Observer, deadline: Option<Instant>) -> bool {
@@ -258,7 +241,7 @@ impl RawMutex {
             self.leave();
             if slept {
                 self.pace.begin();
-                if is_kept(found) {
+                if found == RESERVED {
                     observer.handed_over();
                 }
             }

@@ -22,8 +22,6 @@ pub enum Kind {
     SlowWaking,
     /// The lock is passed on quickly by those who are awake.
     Quick,
-    /// Who is to have the lock next has no core.
-    Absence,
     /// The kernel makes no fence after all.
     Refusal,
     /// Code handed in by the user panics.

@@ -39,10 +39,6 @@ impl Pace {
             .then_some(Duration::ZERO)
     }
 
-    pub(crate) fn is_absent(&self, is_kept: impl Fn() -> bool) -> bool {
-        fault::here(fault::Kind::Absence) && is_kept()
-    }
-
     pub(crate) fn passes(&self) -> u8 {
         0
     }

@@ -11,7 +11,7 @@ use core::{
 };
 use std::{
     sync::OnceLock,
-    thread, thread_local,
+    thread_local,
     time::{Duration, Instant},
 };
 
@@ -52,9 +52,6 @@ const LOOKS: usize = 4;
 const BETWEEN: u32 = 32;
 /// … and if it is held so often, there is no room for another.
 const BUSY: usize = 2;
-
-/// Who has not come to a lock after so long has no core.
-const ABSENT: Duration = Duration::from_micros(100);
 
 thread_local! {
     /// A number for the thread's next pass, of whatever lock.
@@ -130,25 +127,6 @@ impl Pace {
         (found.count() >= BUSY).then(|| Duration::from_nanos(u64::from(TURN - elapsed) << UNIT))
     }
 
-    /// Whether the lock is kept for somebody still after a while in which the core of who asks was offered to others. A
-    /// virtual core that has gone to sleep may take its host milliseconds to wake.
-    #[expect(clippy::unused_self, reason = "as the others")]
-    pub(crate) fn is_absent(&self, is_kept: impl Fn() -> bool) -> bool {
-        let start = Instant::now();
-        loop {
-            thread::yield_now();
-            for _ in 0..BETWEEN {
-                if !is_kept() {
-                    return false;
-                }
-                hint::spin_loop();
-            }
-            if start.elapsed() >= ABSENT {
-                return true;
-            }
-        }
-    }
-
     /// Counts a release that passes somebody who waits, or dozes.
     pub(crate) fn pass(&self, dozes: bool) -> Pass {
         let before = self.passes();
@@ -216,22 +194,4 @@ pub fn dozes_last(last: bool) {
 #[cfg(lockline_hooks)]
 pub fn clock_stands(stands: bool) {
     STANDS.store(stands, Relaxed);
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn who_has_come_is_not_absent() {
-        assert!(!Pace::new().is_absent(|| false));
-        let looks = Cell::new(0);
-        // It comes in the middle.
-        assert!(!Pace::new().is_absent(|| looks.replace(looks.get() + 1) < BETWEEN + 1));
-    }
-
-    #[test]
-    fn who_never_comes_is() {
-        assert!(Pace::new().is_absent(|| true));
-    }
 }
