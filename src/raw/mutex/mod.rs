@@ -4,8 +4,8 @@
 //! takes. Bounded, because barging alone starves. At most one waiter, the *head*, is awake and tries; the others sleep,
 //! and the next is woken when the head has got the lock. While anybody sleeps, turns go by a clock: when the
 //! last one to have slept got the lock a third of a millisecond ago, the lock is closed to newcomers until the head
-//! has it. Whoever runs into that sleeps too, which leaves its core to who was woken: on crowded cores that, and not the
-//! lock, is what a waiter waits for. Where the lock is passed on quickly, who was woken *dozes* until its turn is due,
+//! has it. Whoever runs into that gives its core to who was woken: on crowded cores that, and not the lock, is what a waiter
+//! waits for. It competes on if that one has come, and sleeps too if not. Where the lock is passed on quickly, who was woken *dozes* until its turn is due,
 //! by a timer of its own, and leaves the lock to who has it: two threads that take a short section in turn are slower than
 //! one alone, as the line goes to and fro for each. (Go's
 //! [starvation mode](https://github.com/golang/go/blob/master/src/internal/sync/mutex.go) hands over to sleepers;
@@ -44,7 +44,7 @@
 //! | `lock`        | `FREE → HELD`                         | no matter who waits                        |
 //! | `unlock`      | `HELD → FREE`, `RESERVED` if `CLOSED` | always                                     |
 //! | newcomer      | → `HEAD`                              | nobody sees to sleepers: none of the four is set |
-//! | newcomer      | → `QUEUED`, sleeps                    | otherwise, having spun in vain             |
+//! | newcomer      | → `QUEUED`, sleeps                    | otherwise, having spun in vain, or if the lock is closed |
 //! | head          | `FREE`, `RESERVED → HELD`             | then leaves: `WAKE` if anybody sleeps and nobody is coming |
 //! | head          | → `CLOSED`                            | a brief spin was in vain                   |
 //! | head          | → `WAKE`, then → `FRONT`, sleeps      | a longer one too; the lock is open again, unless a turn is due |

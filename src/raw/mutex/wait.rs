@@ -38,20 +38,30 @@ impl RawMutex {
         }
         let mut spin = Spin::patient();
         let start = self.pace.passes();
+        let mut waits = None;
         loop {
             // A load first, which leaves the line shared while the lock is held.
             let found = self.lock.load(Relaxed);
             if found == FREE && self.take(found) {
+                if let Some(wait) = waits {
+                    observer.waited(wait);
+                }
                 return true;
+            }
+            let mut closed = found == RESERVED;
+            if closed {
+                // Who it is kept for may need this core, and then leave the lock alone for long.
+                waits.get_or_insert_with(Wait::start);
+                closed = !self.pace.comes(|| self.lock.load(Relaxed) == RESERVED);
             }
             // Not while it is closed. Nor in a crowd: who has the lock takes it again sooner than its line would
             // come here and go back.
-            let closed = found == RESERVED || self.waiters.load(Relaxed) & CLOSED != 0;
+            closed |= self.waiters.load(Relaxed) & CLOSED != 0;
             if closed || self.pace.is_crowded(start, &spin) || !spin.once() {
                 break;
             }
         }
-        let wait = Wait::start();
+        let wait = waits.unwrap_or_else(Wait::start);
         let got = self.wait(observer, deadline);
         if got {
             observer.waited(wait);

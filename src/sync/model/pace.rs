@@ -39,6 +39,11 @@ impl Pace {
             .then_some(Duration::ZERO)
     }
 
+    /// Nor does it wait.
+    pub(crate) fn comes(&self, _is_kept: impl Fn() -> bool) -> bool {
+        false
+    }
+
     pub(crate) fn passes(&self) -> u8 {
         0
     }

@@ -11,7 +11,7 @@ use core::{
 };
 use std::{
     sync::OnceLock,
-    thread_local,
+    thread, thread_local,
     time::{Duration, Instant},
 };
 
@@ -127,6 +127,17 @@ impl Pace {
         (found.count() >= BUSY).then(|| Duration::from_nanos(u64::from(TURN - elapsed) << UNIT))
     }
 
+    /// Whether somebody comes whom the lock is kept for, if the core is given away a few times. Then one more may compete;
+    /// else it is better to sleep, as the system may go on to have us run.
+    #[expect(clippy::unused_self, reason = "as the others")]
+    pub(crate) fn comes(&self, is_kept: impl Fn() -> bool) -> bool {
+        (0..LOOKS).any(|_| {
+            thread::yield_now();
+            (0..BETWEEN).for_each(|_| hint::spin_loop());
+            !is_kept()
+        })
+    }
+
     /// Counts a release that passes somebody who waits, or dozes.
     pub(crate) fn pass(&self, dozes: bool) -> Pass {
         let before = self.passes();
@@ -194,4 +205,16 @@ pub fn dozes_last(last: bool) {
 #[cfg(lockline_hooks)]
 pub fn clock_stands(stands: bool) {
     STANDS.store(stands, Relaxed);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_comes_is_seen_and_who_does_not_is_not_waited_for() {
+        let looks = Cell::new(0);
+        assert!(Pace::new().comes(|| looks.replace(looks.get() + 1) < LOOKS - 1));
+        assert!(!Pace::new().comes(|| true));
+    }
 }

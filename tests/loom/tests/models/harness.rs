@@ -96,7 +96,7 @@ impl Failure {
 
     /// By what was said in the panic, and where.
     fn of(message: &str, file: &str) -> Self {
-        if message.contains("Causality violation") {
+        if message.contains("Causality violation") || message.starts_with("currently ") {
             Self::Race
         } else if message.starts_with("deadlock; threads") {
             Self::Deadlock
