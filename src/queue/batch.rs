@@ -8,7 +8,7 @@ use crate::{
     },
     sync::time,
 };
-use core::ptr;
+use core::{mem::MaybeUninit, ptr};
 use std::time::{Duration, Instant};
 
 /// Items on their way out of a vector, from the front; those that did not leave move up when this is dropped.
@@ -31,13 +31,10 @@ impl<'a, T> Leaving<'a, T> {
         self.len - self.gone
     }
 
-    fn next(&mut self) -> T {
-        debug_assert!(self.gone < self.len);
+    /// The first that has not left.
+    fn first(&self) -> *const T {
         // SAFETY: within the length that the vector had.
-        let next = unsafe { self.from.as_ptr().add(self.gone) };
-        self.gone += 1;
-        // SAFETY: one of its items, each of which is read once.
-        unsafe { next.read() }
+        unsafe { self.from.as_ptr().add(self.gone) }
     }
 }
 
@@ -92,7 +89,15 @@ impl<T> WorkQueue<T> {
     }
 
     fn fill_many(&self, tickets: Tickets, items: &mut Leaving<'_, T>) {
-        self.work.ring.fill_many(tickets, || items.next());
+        let (count, first) = (tickets.len(), items.first());
+        debug_assert!(count <= items.left());
+        self.work.ring.fill_many(tickets, |nth| {
+            // SAFETY: no more are claimed than are left.
+            let item = unsafe { first.add(nth) };
+            // SAFETY: one of those, each of which is read once.
+            unsafe { item.read() }
+        });
+        items.gone += count;
         self.work.notify(End::Head);
     }
 
@@ -189,7 +194,17 @@ impl<T> WorkQueue<T> {
     /// `into` has room for them.
     pub(super) fn vacate_many(&self, tickets: Tickets, into: &mut Vec<T>) -> usize {
         let taken = tickets.len();
-        self.work.ring.vacate_many(tickets, |item| into.push(item));
+        let len = into.len();
+        debug_assert!(taken <= into.capacity() - len);
+        let end = into.spare_capacity_mut().as_mut_ptr();
+        self.work.ring.vacate_many(tickets, |nth, item| {
+            // SAFETY: there is room for as many.
+            let place = unsafe { end.add(nth) };
+            // SAFETY: it is ours, and as good as new.
+            unsafe { place.write(MaybeUninit::new(item)) };
+        });
+        // SAFETY: so many have been written.
+        unsafe { into.set_len(len + taken) };
         self.work.notify(End::Tail);
         taken
     }

@@ -141,12 +141,12 @@ impl<T> WorkQueue<T> {
     /// The item, if the queue is closed.
     #[inline]
     pub fn push(&self, item: T) -> Result<(), PushError<T>> {
-        match self.work.ring.claim_next_push() {
-            Some(ticket) => {
-                self.fill(ticket, item);
+        match self.work.ring.push_next(item) {
+            Ok(()) => {
+                self.work.notify(End::Head);
                 Ok(())
             }
-            None => self.push_slow(item),
+            Err(item) => self.push_slow(item),
         }
     }
 
@@ -308,8 +308,11 @@ impl<T> WorkQueue<T> {
     /// Takes the oldest item out, waiting for one. None once the queue is closed and empty.
     #[inline]
     pub fn pop(&self) -> Option<T> {
-        match self.work.ring.claim_next_pop() {
-            Some(ticket) => Some(self.vacate(ticket)),
+        match self.work.ring.pop_next() {
+            Some(item) => {
+                self.work.notify(End::Tail);
+                Some(item)
+            }
             None => self.pop_slow(),
         }
     }

@@ -73,25 +73,29 @@ impl<T> Ring<T> {
         [(here, from), (wrapped, self.laps.after(from, here.len() as u64))]
     }
 
-    /// Puts in what `item` gives, which must not unwind.
-    pub(crate) fn fill_many(&self, Tickets { next, left }: Tickets, mut item: impl FnMut() -> T) {
+    /// Puts in what `item` gives for each number, from 0 on. That must not unwind.
+    pub(crate) fn fill_many(&self, Tickets { next, left }: Tickets, item: impl Fn(usize) -> T) {
         let by_store = asymmetric::releases_by_store();
+        let mut nth = 0;
         for (slots, first) in self.stretches(next, left) {
             for (slot, position) in slots.iter().zip(positions(first)) {
-                slot.write(item());
+                slot.write(item(nth));
                 hand_over(&slot.stamp, position | FILLED, by_store);
+                nth += 1;
             }
         }
         before_looking(by_store);
     }
 
-    /// Takes the items out and gives them to `each`, which must not unwind.
-    pub(crate) fn vacate_many(&self, Tickets { next, left }: Tickets, mut each: impl FnMut(T)) {
-        let by_store = asymmetric::releases_by_store();
+    /// Takes the items out and gives them to `each`, which must not unwind, with their numbers from 0 on.
+    pub(crate) fn vacate_many(&self, Tickets { next, left }: Tickets, each: impl Fn(usize, T)) {
+        let (by_store, lap) = (asymmetric::releases_by_store(), self.laps.one());
+        let mut nth = 0;
         for (slots, first) in self.stretches(next, left) {
             for (slot, position) in slots.iter().zip(positions(first)) {
-                each(slot.read());
-                hand_over(&slot.stamp, position.wrapping_add(self.laps.one()), by_store);
+                each(nth, slot.read());
+                hand_over(&slot.stamp, position.wrapping_add(lap), by_store);
+                nth += 1;
             }
         }
         before_looking(by_store);

@@ -133,6 +133,20 @@ impl<T> Slot<T> {
             unsafe { from.assume_init_read() }
         })
     }
+
+    #[inline]
+    fn fill(&self, position: u64, item: T) {
+        self.write(item);
+        publish(&self.stamp, position | FILLED);
+    }
+
+    /// For the position of the next lap.
+    #[inline]
+    fn vacate(&self, position: u64) -> T {
+        let item = self.read();
+        publish(&self.stamp, position);
+        item
+    }
 }
 
 pub(crate) struct Ring<T> {
@@ -177,7 +191,7 @@ impl<T> Ring<T> {
 
     /// Claims the position at the tail if that is where this thread left it.
     #[inline]
-    pub(crate) fn claim_next_push(&self) -> Option<Ticket> {
+    fn claim_next_push(&self) -> Option<(Ticket, &Slot<T>)> {
         let tail = AT_TAIL.guess(self.owner.number())?;
         // Checked, as another ring may have been at this address, with more slots.
         let slot = self.slots.get(self.laps.index(tail))?;
@@ -188,12 +202,12 @@ impl<T> Ring<T> {
         let next = self.laps.next(tail);
         self.change_tail(tail, next).ok()?;
         AT_TAIL.went_on(next);
-        Some(Ticket(tail))
+        Some((Ticket(tail), slot))
     }
 
     /// Claims the position at the head if that is where this thread left it.
     #[inline]
-    pub(crate) fn claim_next_pop(&self) -> Option<Ticket> {
+    fn claim_next_pop(&self) -> Option<(Ticket, &Slot<T>)> {
         let head = AT_HEAD.guess(self.owner.number())?;
         // As in `claim_next_push`.
         let slot = self.slots.get(self.laps.index(head))?;
@@ -204,14 +218,31 @@ impl<T> Ring<T> {
         let next = self.laps.next(head);
         self.change_head(head, next).ok()?;
         AT_HEAD.went_on(next);
-        Some(Ticket(head))
+        Some((Ticket(head), slot))
+    }
+
+    /// Puts the item in, or gives it back, if the tail is where this thread left it. At one go, as the next claim
+    /// waits for what this one writes, and so for where the slot is.
+    #[inline]
+    pub(crate) fn push_next(&self, item: T) -> Result<(), T> {
+        let Some((Ticket(position), slot)) = self.claim_next_push() else { return Err(item) };
+        slot.fill(position, item);
+        Ok(())
+    }
+
+    /// Takes the next item out if the head is where this thread left it.
+    #[inline]
+    pub(crate) fn pop_next(&self) -> Option<T> {
+        let lap = self.laps.one();
+        let (Ticket(position), slot) = self.claim_next_pop()?;
+        Some(slot.vacate(position.wrapping_add(lap)))
     }
 
     /// Claims the position at the tail.
     #[inline]
     pub(crate) fn claim_push(&self, care: Care) -> Result<Ticket, Refusal> {
         match self.claim_next_push() {
-            Some(ticket) => Ok(ticket),
+            Some((ticket, _)) => Ok(ticket),
             None => self.claim_push_slow(care),
         }
     }
@@ -285,7 +316,7 @@ impl<T> Ring<T> {
     #[inline]
     pub(crate) fn claim_pop(&self, care: Care) -> Result<Ticket, Refusal> {
         match self.claim_next_pop() {
-            Some(ticket) => Ok(ticket),
+            Some((ticket, _)) => Ok(ticket),
             None => self.claim_pop_slow(care),
         }
     }
@@ -331,18 +362,13 @@ impl<T> Ring<T> {
     /// Puts the item in.
     #[inline]
     pub(crate) fn fill(&self, Ticket(position): Ticket, item: T) {
-        let slot = self.slot(position);
-        slot.write(item);
-        publish(&slot.stamp, position | FILLED);
+        self.slot(position).fill(position, item);
     }
 
     /// Takes the item out.
     #[inline]
     pub(crate) fn vacate(&self, Ticket(position): Ticket) -> T {
-        let slot = self.slot(position);
-        let item = slot.read();
-        publish(&slot.stamp, position.wrapping_add(self.laps.one()));
-        item
+        self.slot(position).vacate(position.wrapping_add(self.laps.one()))
     }
 
     /// No more is put in. Whether this did it. The caller wakes everybody.
