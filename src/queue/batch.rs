@@ -90,14 +90,15 @@ impl<T> WorkQueue<T> {
 
     fn fill_many(&self, tickets: Tickets, items: &mut Leaving<'_, T>) {
         let (count, first) = (tickets.len(), items.first());
-        debug_assert!(count <= items.left());
+        assert!(count <= items.left(), "no more than there are");
+        // Before they go: if anything unwinds, they are lost rather than twice there.
+        items.gone += count;
         self.work.ring.fill_many(tickets, |nth| {
-            // SAFETY: no more are claimed than are left.
+            // SAFETY: no more are claimed than were left.
             let item = unsafe { first.add(nth) };
             // SAFETY: one of those, each of which is read once.
             unsafe { item.read() }
         });
-        items.gone += count;
         self.work.notify(End::Head);
     }
 
@@ -195,7 +196,7 @@ impl<T> WorkQueue<T> {
     pub(super) fn vacate_many(&self, tickets: Tickets, into: &mut Vec<T>) -> usize {
         let taken = tickets.len();
         let len = into.len();
-        debug_assert!(taken <= into.capacity() - len);
+        assert!(taken <= into.capacity() - len, "no more than there is room for");
         let end = into.spare_capacity_mut().as_mut_ptr();
         self.work.ring.vacate_many(tickets, |nth, item| {
             // SAFETY: there is room for as many.

@@ -26,7 +26,7 @@ pub(crate) struct Laps {
     /// What a lap adds to a position; a power of two.
     one: u64,
     /// The index beyond a lap's end, as it is in a position, …
-    end: u64,
+    beyond: u64,
     /// … and what from there leads to the next lap.
     rest: u64,
 }
@@ -36,8 +36,8 @@ impl Laps {
     pub(crate) fn new(capacity: usize) -> Option<Self> {
         let capacity = u64::try_from(capacity).ok()?;
         (1..=MOST).contains(&capacity).then(|| {
-            let (one, end) = (capacity.next_power_of_two() * ONE, capacity * ONE);
-            Self { capacity, one, end, rest: one - end }
+            let (one, beyond) = (capacity.next_power_of_two() * ONE, capacity * ONE);
+            Self { capacity, one, beyond, rest: one - beyond }
         })
     }
 
@@ -59,7 +59,7 @@ impl Laps {
     pub(crate) const fn next(self, position: u64) -> u64 {
         let next = position.wrapping_add(ONE);
         // A power of two overflows into the lap by itself.
-        if next & (self.one - ONE) == self.end { next.wrapping_add(self.rest) } else { next }
+        if next & (self.one - ONE) == self.beyond { next.wrapping_add(self.rest) } else { next }
     }
 
     /// The position that is `n` after this one, likewise.

@@ -140,11 +140,10 @@ impl<T> Slot<T> {
         publish(&self.stamp, position | FILLED);
     }
 
-    /// For the position of the next lap.
     #[inline]
-    fn vacate(&self, position: u64) -> T {
+    fn vacate(&self, next_lap: u64) -> T {
         let item = self.read();
-        publish(&self.stamp, position);
+        publish(&self.stamp, next_lap);
         item
     }
 }
@@ -221,8 +220,8 @@ impl<T> Ring<T> {
         Some((Ticket(head), slot))
     }
 
-    /// Puts the item in, or gives it back, if the tail is where this thread left it. At one go, as the next claim
-    /// waits for what this one writes, and so for where the slot is.
+    /// Puts the item in if the tail is where this thread left it, or else gives it back. At one go, as to look the slot up again
+    /// after the claim would take until that is done, and the next claim waits for what is written there.
     #[inline]
     pub(crate) fn push_next(&self, item: T) -> Result<(), T> {
         let Some((Ticket(position), slot)) = self.claim_next_push() else { return Err(item) };
