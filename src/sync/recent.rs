@@ -10,7 +10,7 @@ use core::cell::Cell;
 
 /// The last index of a kind that the thread has moved.
 pub(crate) struct Recent {
-    /// Whose index it is, if it is expected to stand where it was left, or 0.
+    /// Whose index it is, if it is expected to stand where it was left, or 0: what a guess looks at, at one comparison.
     trusted: Cell<usize>,
     /// Whose it is in any case.
     of: Cell<usize>,

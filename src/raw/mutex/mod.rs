@@ -4,10 +4,10 @@
 //! takes. Bounded, because barging alone starves. At most one waiter, the *head*, is awake and tries; the others sleep,
 //! and the next is woken when the head has got the lock. While anybody sleeps, turns go by a clock: when the
 //! last one to have slept got the lock a third of a millisecond ago, the lock is closed to newcomers until the head
-//! has it. Whoever runs into that gives its core to who was woken: on crowded cores that, and not the lock, is what a waiter
-//! waits for. It competes on if that one has come, and sleeps too if not. Where the lock is passed on quickly, who was woken *dozes* until its turn is due,
-//! by a timer of its own, and leaves the lock to who has it: two threads that take a short section in turn are slower than
-//! one alone, as the line goes to and fro for each. (Go's
+//! has it. Whoever runs into that gives its core to who was woken: on crowded cores that, and not the lock, is what a
+//! waiter waits for. It competes on if that one has come, and sleeps too if not. Where the lock is passed on quickly, who
+//! was woken *dozes* until its turn is due, by a timer of its own, and leaves the lock to who has it: two threads that take
+//! a short section in turn are slower than one alone, as the line goes to and fro for each. (Go's
 //! [starvation mode](https://github.com/golang/go/blob/master/src/internal/sync/mutex.go) hands over to sleepers;
 //! `nsync`'s [designated waker](https://github.com/google/nsync) counts failed wake-ups; few awake and the rest asleep
 //! for long is Dice's [Malthusian lock](https://arxiv.org/abs/1511.06035).)

@@ -220,8 +220,8 @@ impl<T> Ring<T> {
         Some((Ticket(head), slot))
     }
 
-    /// Puts the item in if the tail is where this thread left it, or else gives it back. At one go, as to look the slot up again
-    /// after the claim would take until that is done, and the next claim waits for what is written there.
+    /// Puts the item in if the tail is where this thread left it, or else gives it back. At one go: to look the slot up
+    /// again takes until the claim is done, and the next claim waits for what is written there.
     #[inline]
     pub(crate) fn push_next(&self, item: T) -> Result<(), T> {
         let Some((Ticket(position), slot)) = self.claim_next_push() else { return Err(item) };

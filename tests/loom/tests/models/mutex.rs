@@ -5,6 +5,7 @@ use lockline_loom::{
     __private::{fault, inside, passed_on_quickly, release_by_store},
     Mutex, MutexGuard, Policy, SendGuards,
 };
+use loom::thread::JoinHandle;
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
@@ -17,6 +18,21 @@ pub(crate) fn one(by_store: bool) -> Arc<Mutex<u32>> {
 
 pub(crate) fn add<P: Policy>(m: &Mutex<u32, P>) {
     *m.lock() += 1;
+}
+
+/// Another that queues, and is woken as one that never tried, so that it dozes. The lock is free then.
+pub(crate) fn woken<R: 'static>(
+    m: &Arc<Mutex<u32>>,
+    f: impl FnOnce(&Mutex<u32>) -> R + 'static,
+) -> JoinHandle<R> {
+    passed_on_quickly();
+    let held = m.lock();
+    inside(m).enter();
+    let other = spawn(m, f);
+    loom::thread::yield_now();
+    inside(m).leave();
+    drop(held);
+    other
 }
 
 /// The value, when everybody is done: nothing is left of those who waited.
@@ -160,15 +176,8 @@ both! { "mutex";
     }
 
     fair_to_a_dozer, "nor one that was woken and dozes, or has just done so", Some(2), |by_store| {
-        passed_on_quickly();
         let m = one(by_store);
-        let held = m.lock();
-        // So that the other queues, and is woken as one that never tried.
-        inside(&m).enter();
-        let waiter = spawn(&m, |m| *m.lock() = 2);
-        loom::thread::yield_now();
-        inside(&m).leave();
-        drop(held);
+        let waiter = woken(&m, |m| *m.lock() = 2);
         release_fairly(&m, m.lock(), |m| inside(m).is_awaited());
         no_passing(&m);
         assert_ne!(*m.lock(), 1, "passed who was promised the lock");
@@ -177,14 +186,8 @@ both! { "mutex";
     }
 
     fair_to_one_just_up, "nor one whose time is up between the two steps of the release that wakes it", Some(2), |by_store| {
-        passed_on_quickly();
         let m = one(by_store);
-        let held = m.lock();
-        inside(&m).enter();
-        let waiter = spawn(&m, |m| *m.lock() = 2);
-        loom::thread::yield_now();
-        inside(&m).leave();
-        drop(held);
+        let waiter = woken(&m, |m| *m.lock() = 2);
         let value = m.lock();
         // Switches that are no preemptions: it lies down, and its time is up.
         loom::thread::yield_now();

@@ -3,12 +3,9 @@
 
 use crate::{
     harness::{Model, spawn, variant},
-    mutex::{add, both, one, settled},
+    mutex::{add, both, one, settled, woken},
 };
-use lockline_loom::{
-    __private::{inside, passed_on_quickly},
-    Mutex, MutexGuard,
-};
+use lockline_loom::{__private::inside, Mutex, MutexGuard};
 use std::time::Duration;
 
 const NO_TIME: Duration = Duration::ZERO;
@@ -89,15 +86,8 @@ both! { "mutex_timed";
     }
 
     after_a_doze, "one that dozed, was too early for the lock, and gives up in its next sleep leaves nothing behind", Some(1), |by_store| {
-        passed_on_quickly();
         let m = one(by_store);
-        let held = m.lock();
-        // So that the other queues, and is woken as one that never tried.
-        inside(&m).enter();
-        let timed = spawn(&m, |m| add_within(m, A_WHILE));
-        loom::thread::yield_now();
-        inside(&m).leave();
-        drop(held);
+        let timed = woken(&m, |m| add_within(m, A_WHILE));
         let mut held = m.lock();
         // Its time is up meanwhile, and in a fault run its deadline passes.
         loom::thread::yield_now();
