@@ -25,6 +25,8 @@ pub(crate) struct Laps {
     capacity: u64,
     /// What a lap adds to a position; a power of two.
     one: u64,
+    /// The index, in a position.
+    index: u64,
     /// The index beyond a lap's end, as it is in a position, …
     beyond: u64,
     /// … and what from there leads to the next lap.
@@ -37,7 +39,7 @@ impl Laps {
         let capacity = u64::try_from(capacity).ok()?;
         (1..=MOST).contains(&capacity).then(|| {
             let (one, beyond) = (capacity.next_power_of_two() * ONE, capacity * ONE);
-            Self { capacity, one, beyond, rest: one - beyond }
+            Self { capacity, one, index: one - ONE, beyond, rest: one - beyond }
         })
     }
 
@@ -51,7 +53,7 @@ impl Laps {
     #[inline]
     #[allow(clippy::cast_possible_truncation, reason = "below the capacity, which was a usize")]
     pub(crate) const fn index(self, position: u64) -> usize {
-        ((position & (self.one - 1)) / ONE) as usize
+        ((position & self.index) / ONE) as usize
     }
 
     /// The next position; what else is in the word stays.
@@ -59,7 +61,7 @@ impl Laps {
     pub(crate) const fn next(self, position: u64) -> u64 {
         let next = position.wrapping_add(ONE);
         // A power of two overflows into the lap by itself.
-        if next & (self.one - ONE) == self.beyond { next.wrapping_add(self.rest) } else { next }
+        if next & self.index == self.beyond { next.wrapping_add(self.rest) } else { next }
     }
 
     /// The position that is `n` after this one, likewise.

@@ -71,14 +71,13 @@ pub(crate) use look::{End, Look};
 
 use super::laps::{CLOSED, FILLED, Laps, POSITION, before};
 use crate::sync::{
-    Owner,
     asymmetric::{self, light_fence},
     atomic::{
         AtomicU64,
         Ordering::{AcqRel, Acquire, Relaxed, Release},
     },
     cell::UnsafeCell,
-    recent::{AT_HEAD, AT_TAIL},
+    recent::{AT_HEAD, AT_TAIL, Owner},
 };
 use core::mem::MaybeUninit;
 use crossbeam_utils::CachePadded;
@@ -135,15 +134,15 @@ impl<T> Slot<T> {
     }
 
     #[inline]
-    fn fill(&self, position: u64, item: T) {
+    fn fill(&self, position: u64, item: T, by_store: bool) {
         self.write(item);
-        publish(&self.stamp, position | FILLED);
+        publish(&self.stamp, position | FILLED, by_store);
     }
 
     #[inline]
-    fn vacate(&self, next_lap: u64) -> T {
+    fn vacate(&self, next_lap: u64, by_store: bool) -> T {
         let item = self.read();
-        publish(&self.stamp, next_lap);
+        publish(&self.stamp, next_lap, by_store);
         item
     }
 }
@@ -153,7 +152,7 @@ pub(crate) struct Ring<T> {
     laps: Laps,
     tail: CachePadded<AtomicU64>,
     head: CachePadded<AtomicU64>,
-    /// For guesses.
+    /// Who moves an end remembers it as this ring's.
     owner: Owner,
 }
 
@@ -191,9 +190,8 @@ impl<T> Ring<T> {
     /// Claims the position at the tail if that is where this thread left it.
     #[inline]
     fn claim_next_push(&self) -> Option<(Ticket, &Slot<T>)> {
-        let tail = AT_TAIL.guess(self.owner.number())?;
-        // Checked, as another ring may have been at this address, with more slots.
-        let slot = self.slots.get(self.laps.index(tail))?;
+        let tail = AT_TAIL.guess(self.owner)?;
+        let slot = self.slot(tail);
         // Acquire: vacated, by the consumer of the lap before.
         if slot.stamp.load(Acquire) != tail {
             return None;
@@ -207,9 +205,8 @@ impl<T> Ring<T> {
     /// Claims the position at the head if that is where this thread left it.
     #[inline]
     fn claim_next_pop(&self) -> Option<(Ticket, &Slot<T>)> {
-        let head = AT_HEAD.guess(self.owner.number())?;
-        // As in `claim_next_push`.
-        let slot = self.slots.get(self.laps.index(head))?;
+        let head = AT_HEAD.guess(self.owner)?;
+        let slot = self.slot(head);
         // Acquire: filled, by the producer of this position.
         if slot.stamp.load(Acquire) != head | FILLED {
             return None;
@@ -221,20 +218,26 @@ impl<T> Ring<T> {
     }
 
     /// Puts the item in if the tail is where this thread left it, or else gives it back. At one go: to look the slot up
-    /// again takes until the claim is done, and the next claim waits for what is written there.
+    /// again takes until the claim is done, and the next claim waits for what is written there. By store only: by
+    /// swap there would be a call in between, whose frame costs as much as a guess saves.
     #[inline]
     pub(crate) fn push_next(&self, item: T) -> Result<(), T> {
+        if !asymmetric::releases_by_store() {
+            return Err(item);
+        }
         let Some((Ticket(position), slot)) = self.claim_next_push() else { return Err(item) };
-        slot.fill(position, item);
+        slot.fill(position, item, true);
         Ok(())
     }
 
-    /// Takes the next item out if the head is where this thread left it.
+    /// Takes the next item out if the head is where this thread left it. By store only, likewise.
     #[inline]
     pub(crate) fn pop_next(&self) -> Option<T> {
-        let lap = self.laps.one();
+        if !asymmetric::releases_by_store() {
+            return None;
+        }
         let (Ticket(position), slot) = self.claim_next_pop()?;
-        Some(slot.vacate(position.wrapping_add(lap)))
+        Some(slot.vacate(position.wrapping_add(self.laps.one()), true))
     }
 
     /// Claims the position at the tail.
@@ -262,7 +265,7 @@ impl<T> Ring<T> {
             let next = self.laps.next(tail);
             match self.change_tail(tail, next) {
                 Ok(_) => {
-                    AT_TAIL.moved(self.owner.number(), tail, next);
+                    AT_TAIL.moved(self.owner, tail, next);
                     return Ok(Ticket(tail));
                 }
                 Err(now) => tail = now,
@@ -330,7 +333,7 @@ impl<T> Ring<T> {
                 let next = self.laps.next(head);
                 match self.change_head(head, next) {
                     Ok(_) => {
-                        AT_HEAD.moved(self.owner.number(), head, next);
+                        AT_HEAD.moved(self.owner, head, next);
                         return Ok(Ticket(head));
                     }
                     Err(now) => head = now,
@@ -361,13 +364,14 @@ impl<T> Ring<T> {
     /// Puts the item in.
     #[inline]
     pub(crate) fn fill(&self, Ticket(position): Ticket, item: T) {
-        self.slot(position).fill(position, item);
+        self.slot(position).fill(position, item, asymmetric::releases_by_store());
     }
 
     /// Takes the item out.
     #[inline]
     pub(crate) fn vacate(&self, Ticket(position): Ticket) -> T {
-        self.slot(position).vacate(position.wrapping_add(self.laps.one()))
+        let next_lap = position.wrapping_add(self.laps.one());
+        self.slot(position).vacate(next_lap, asymmetric::releases_by_store())
     }
 
     /// No more is put in. Whether this did it. The caller wakes everybody.
@@ -420,8 +424,7 @@ impl<T> Ring<T> {
 
 /// Hands a slot over.
 #[inline]
-fn publish(stamp: &AtomicU64, turn: u64) {
-    let by_store = asymmetric::releases_by_store();
+fn publish(stamp: &AtomicU64, turn: u64, by_store: bool) {
     hand_over(stamp, turn, by_store);
     before_looking(by_store);
 }

@@ -47,21 +47,6 @@ pub(crate) fn row() -> u8 {
     if asymmetric::releases_by_store() { 0 } else { u8::MAX }
 }
 
-/// A number that is never used again, as loom wants the same steps in each replay, and an address may be another's before.
-#[derive(Debug)]
-pub(crate) struct Owner(usize);
-
-impl Owner {
-    pub(crate) fn new() -> Self {
-        static NEXT: core::sync::atomic::AtomicUsize = core::sync::atomic::AtomicUsize::new(1);
-        Self(NEXT.fetch_add(1, core::sync::atomic::Ordering::Relaxed))
-    }
-
-    pub(crate) const fn number(&self) -> usize {
-        self.0
-    }
-}
-
 /// A constructor without its `const`: each loom atomic is registered with the running model.
 macro_rules! const_new {
     // As each is.

@@ -43,21 +43,6 @@ pub(crate) const fn row() -> u8 {
     4
 }
 
-/// Whose index it is that a thread [moved](recent): the address, where another may be later.
-#[derive(Debug)]
-pub(crate) struct Owner;
-
-impl Owner {
-    pub(crate) const fn new() -> Self {
-        Self
-    }
-
-    #[inline]
-    pub(crate) fn number(&self) -> usize {
-        core::ptr::from_ref(self).addr()
-    }
-}
-
 /// A constructor that is `const`, except under loom, whose atomics cannot be.
 macro_rules! const_new {
     ($($constructor:tt)*) => { $($constructor)* };
