@@ -3,9 +3,10 @@
 //! Barging, because handing a lock to a thread that still sleeps leaves it idle for the microseconds that waking
 //! takes. Bounded, because barging alone starves. At most one waiter, the *head*, is awake and tries; the others sleep,
 //! and the next is woken when the head has got the lock. While anybody sleeps, turns go by a clock: when the
-//! last one to have slept got the lock a third of a millisecond ago, the lock is closed to newcomers until the head
-//! has it. Whoever runs into that gives its core to who was woken: on crowded cores that, and not the lock, is what a
-//! waiter waits for. It competes on if that one has come, and sleeps too if not. Where the lock is passed on quickly, who
+//! last one to have slept got the lock a third of a millisecond ago, whoever releases it gives its core away: on crowded
+//! cores that, and not the lock, is what the head waits for, and on others the lock need not lie idle while it is on its
+//! way. If it has not come after a millisecond, the lock is closed to newcomers until it has it. Whoever runs into that
+//! gives its core away too, competes on if the head has come, and sleeps if not. Where the lock is passed on quickly, who
 //! was woken *dozes* until its turn is due, by a timer of its own, and leaves the lock to who has it: two threads that take
 //! a short section in turn are slower than one alone, as the line goes to and fro for each. (Go's
 //! [starvation mode](https://github.com/golang/go/blob/master/src/internal/sync/mutex.go) hands over to sleepers;
@@ -31,7 +32,7 @@
 //! | `WAKE`   | the next release must wake the first who sleeps  | the head, leaving or about to sleep | who takes on the wake, or becomes the head |
 //! | `QUEUED` | somebody may sleep on `waiters`, who was never woken | who goes to sleep    | under the queue's bucket, when it is empty |
 //! | `FRONT`  | somebody may sleep on `lock`, before those       | who goes to sleep again  | under the queue's bucket, when it is empty |
-//! | `CLOSED` | releases leave `RESERVED`                        | the head; a release that finds a turn is due | the head; who finds nobody to wake |
+//! | `CLOSED` | releases leave `RESERVED`                        | the head; a release that finds a turn is overdue | the head; who finds nobody to wake |
 //!
 //! While anybody sleeps, one of `HEAD`, `COMING`, `WAKE` and `DOZING` is set: somebody sees to them. With `DOZING` there is no
 //! `HEAD`, neither of the others until a fair release, and `FRONT` as long as the dozer sleeps. (If it sleeps behind others
@@ -47,7 +48,7 @@
 //! | newcomer      | → `QUEUED`, sleeps                    | otherwise, having spun in vain, or if the lock is closed |
 //! | head          | `FREE`, `RESERVED → HELD`             | then leaves: `WAKE` if anybody sleeps and nobody is coming |
 //! | head          | → `CLOSED`                            | a brief spin was in vain                   |
-//! | head          | → `WAKE`, then → `FRONT`, sleeps      | a longer one too; the lock is open again, unless a turn is due |
+//! | head          | → `WAKE`, then → `FRONT`, sleeps      | a longer one too; the lock is open again, unless a turn is overdue |
 //! | head          | `HEAD → DOZING`, `FRONT`, sleeps for the rest of the turn | it was woken and has not tried yet, others sleep, nobody else is coming, the lock is open, held as often as not, and passed on quickly |
 //! | who dozed     | `DOZING → HEAD`                       | its time is up, or its deadline has passed |
 //! | who releases fairly | `DOZING →` and `WAKE`           | before the release, if there is `FRONT`    |
@@ -69,8 +70,8 @@
 //!
 //! # Progress
 //!
-//! Who sleeps comes in order, those in front first. Each turn takes a third of a millisecond at most, a tenth of one more
-//! where who dozed finds no core, then what the holder at that moment still needs, and the waking. A head does not run for
+//! Who sleeps comes in order, those in front first. Each turn takes a third of a millisecond, a tenth of one more
+//! where who dozed finds no core, and a millisecond at most; then what the holder at that moment still needs, and the waking. A head does not run for
 //! ever either: it spins for microseconds. A lock that is left alone while somebody dozes is taken when the timer ends.
 //!
 //! # Checked by

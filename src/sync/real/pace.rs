@@ -17,8 +17,12 @@ use std::{
 
 /// The unit of `since` in nanoseconds is `1 << UNIT`, 8 µs; all of it is 2 ms.
 const UNIT: u32 = 13;
-/// A turn takes so many units: a third of a millisecond.
+/// A turn takes so many units, a third of a millisecond: then who releases the lock gives its core away, which may be what
+/// who was woken waits for, …
 const TURN: u8 = 40;
+/// … and after so many, a millisecond, closes the lock. Not before: who was woken may be on its way to another core, and
+/// until it has come the lock would lie idle. A virtual core that sleeps may take that long to wake up.
+const OVERDUE: u8 = 3 * TURN;
 /// Who dozes until then has come so many units later, a tenth of a millisecond, if it has a core.
 const LATE: u8 = 12;
 /// Who is woken and has a core has come after so many units.
@@ -68,11 +72,11 @@ pub(crate) struct Pace {
 /// What a release does that passes somebody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pass {
-    /// Nothing.
+    /// Nothing more.
     Brief,
     /// If somebody was woken and has not come: wakes another, who may find a core.
     Slow,
-    /// Closes the lock: a turn is due.
+    /// Closes the lock: a turn is overdue.
     Due,
 }
 
@@ -87,9 +91,9 @@ impl Pace {
         self.passes.store(0, Relaxed);
     }
 
-    /// Whether the turn has lasted for long enough.
+    /// Whether the turn has lasted for so long that the lock is closed.
     pub(crate) fn is_due(&self) -> bool {
-        self.elapsed() >= TURN
+        self.elapsed() >= OVERDUE
     }
 
     fn elapsed(&self) -> u8 {
@@ -138,7 +142,7 @@ impl Pace {
         })
     }
 
-    /// Counts a release that passes somebody who waits, or dozes.
+    /// Counts a release that passes somebody who waits, or dozes; and gives the core away if a turn is due.
     pub(crate) fn pass(&self, dozes: bool) -> Pass {
         let before = self.passes();
         if before >= SINGLY && !is_counted() {
@@ -154,8 +158,11 @@ impl Pace {
             return Pass::Brief;
         }
         let elapsed = self.elapsed();
-        if elapsed >= if dozes { TURN + LATE } else { TURN } {
+        if elapsed >= OVERDUE {
             Pass::Due
+        } else if elapsed >= if dozes { TURN + LATE } else { TURN } {
+            thread::yield_now();
+            Pass::Brief
         } else if elapsed >= WAKING && passes(count) <= VERY_QUICK * u32::from(elapsed) {
             Pass::Slow
         } else {
