@@ -164,6 +164,15 @@ impl Watch {
         let seen = self.before.zip(Ticks::now());
         Load::new(wall, seen.map(|(before, after)| after.since(before)))
     }
+
+    /// Whether the host kept the processor from us for longer than is measured well, also over a time so short that it
+    /// is told in a few ticks: one may be due to rounding.
+    pub fn is_disturbed(&self) -> bool {
+        let seen = self.before.zip(Ticks::now());
+        seen.is_some_and(|(before, after)| {
+            is_disturbed(self.start.elapsed(), after.since(before).stolen)
+        })
+    }
 }
 
 /// Processor time since the system's start.
@@ -243,6 +252,12 @@ pub struct Load {
 
 /// More than this share of a core, used by others, can change the order of what is compared.
 const TOO_MUCH: f64 = 0.05;
+/// What Linux counts time in, nearly everywhere.
+const TICK: Duration = Duration::from_millis(10);
+
+fn is_disturbed(wall: Duration, stolen: Duration) -> bool {
+    stolen > TICK && stolen.as_secs_f64() > TOO_MUCH * wall.as_secs_f64()
+}
 
 impl Load {
     fn new(wall: Duration, seen: Option<Ticks>) -> Self {
@@ -309,6 +324,16 @@ mod tests {
         assert!(warning.contains("loaded") && warning.contains("90 % of a core"), "{warning}");
         let warning = load(200, 200, 30).warning().expect("a crowded host");
         assert!(warning.contains("the host kept 30 %"), "{warning}");
+    }
+
+    #[test]
+    fn a_tick_is_no_disturbance() {
+        let millis = Duration::from_millis;
+        assert!(!is_disturbed(millis(60), millis(0)));
+        assert!(!is_disturbed(millis(60), millis(10)));
+        assert!(is_disturbed(millis(60), millis(20)));
+        assert!(!is_disturbed(millis(600), millis(30)));
+        assert!(is_disturbed(millis(600), millis(40)));
     }
 
     #[test]

@@ -20,6 +20,7 @@ FILTER         measure cases whose \"group / row / case\" contains all of these
 --quick        3 rounds of 20 ms: shows that it works, not what it costs
 --rounds N     rounds (7)
 --millis N     about what a case takes in a round (200)
+--patient      takes a sample again, 20 times at most, if the host kept more than 5 % of a core meanwhile
 --csv PATH     also write plain numbers
 --svg PATH     also draw a picture
 --list         name the cases and stop
@@ -27,6 +28,9 @@ FILTER         measure cases whose \"group / row / case\" contains all of these
 
 The page goes to stdout, progress to stderr. Exit status: 1 if a case's result was wrong or a file could
 not be written, 2 if the command was.";
+
+/// For `--patient`.
+const TRIES: usize = 20;
 
 struct Arguments {
     filters: Vec<String>,
@@ -39,10 +43,10 @@ struct Arguments {
 
 fn arguments() -> Result<Arguments, lexopt::Error> {
     use lexopt::prelude::*;
-    let (mut quick, mut rounds, mut millis) = (false, None, None);
+    let (mut quick, mut patient, mut rounds, mut millis) = (false, false, None, None);
     let mut parsed = Arguments {
         filters: Vec::new(),
-        plan: rounds::Plan { rounds: 0, budget: Duration::ZERO },
+        plan: rounds::Plan { rounds: 0, budget: Duration::ZERO, tries: 1 },
         csv: None,
         svg: None,
         list: false,
@@ -52,6 +56,7 @@ fn arguments() -> Result<Arguments, lexopt::Error> {
     while let Some(argument) = arguments.next()? {
         match argument {
             Long("quick") => quick = true,
+            Long("patient") => patient = true,
             Long("rounds") => rounds = Some(arguments.value()?.parse()?),
             Long("millis") => millis = Some(arguments.value()?.parse()?),
             Long("csv") => parsed.csv = Some(arguments.value()?.into()),
@@ -66,6 +71,7 @@ fn arguments() -> Result<Arguments, lexopt::Error> {
     parsed.plan = rounds::Plan {
         rounds: rounds.unwrap_or(usual_rounds),
         budget: Duration::from_millis(millis.unwrap_or(usual_millis)),
+        tries: if patient { TRIES } else { 1 },
     };
     if parsed.plan.rounds == 0 || parsed.plan.budget.is_zero() {
         return Err("nothing is measured in 0 rounds or 0 ms".into());
@@ -115,22 +121,34 @@ fn measure(cases: Vec<Case>, arguments: &Arguments) -> ExitCode {
     let machine = machine::describe();
     let watch = machine::Watch::start();
     let measured = rounds::measure(cases, arguments.plan, |line| eprintln!("{line}"));
-    let load = watch.so_far().warning();
+    let mut load = watch.so_far();
+    let patience = (arguments.plan.tries > 1).then(|| {
+        // Said more exactly:
+        load.stolen = None;
+        let sum = |of: fn(&rounds::Measured) -> usize| measured.iter().map(of).sum::<usize>();
+        format!(
+            "While {} of {} samples were taken, the host kept more than 5 % of a core; {} of them are used.\n\n",
+            sum(|case| case.in_vain + case.disturbed),
+            sum(|case| case.in_vain + case.samples.len()),
+            sum(|case| case.disturbed),
+        )
+    });
     let lines = page::lines(&measured);
 
     let given = std::env::args().skip(1).fold(String::new(), |given, argument| {
         let quoted = argument.contains(char::is_whitespace);
         given + &if quoted { format!(" \"{argument}\"") } else { format!(" {argument}") }
     });
-    let rounds::Plan { rounds, budget } = arguments.plan;
+    let rounds::Plan { rounds, budget, .. } = arguments.plan;
     say(format_args!("# lockline beside its peers\n\n{machine}\n\n"));
     say(format_args!(
         "`cargo run --release -p lockline-peers --{given}` · {rounds} rounds of {} ms\n\n",
         budget.as_millis()
     ));
+    patience.iter().for_each(say);
     let unoptimised = cfg!(debug_assertions)
         .then(|| String::from("warning: built without --release: these figures mean nothing"));
-    for warning in load.into_iter().chain(unoptimised) {
+    for warning in load.warning().into_iter().chain(unoptimised) {
         eprintln!("{warning}");
         say(format_args!("**{warning}**\n\n"));
     }

@@ -4,6 +4,7 @@
 //! its figures to the one that always ran before it.
 
 use crate::case::{Case, Label, Sample};
+use lockline_harness::machine::Watch;
 use std::time::Duration;
 
 /// How much to measure.
@@ -14,6 +15,9 @@ pub struct Plan {
     /// About what a sample takes. Three times as much where threads share cores: they take turns of some
     /// milliseconds, and a short race would end before all had theirs.
     pub budget: Duration,
+    /// So often a sample is taken until the host leaves us the cores meanwhile. What is kept does not depend on what was
+    /// measured.
+    pub tries: usize,
 }
 
 /// A case's samples, one for each round.
@@ -23,8 +27,33 @@ pub struct Measured {
     pub label: Label,
     /// In order of rounds. Those of cases in one row were taken in the same rounds.
     pub samples: Vec<Sample>,
+    /// So many more were taken in vain, as the host kept the cores from us.
+    pub in_vain: usize,
+    /// So many of the samples are no better, as it did each time.
+    pub disturbed: usize,
     /// What the case's check found wrong: then `samples` ends before it.
     pub broken: Option<String>,
+}
+
+impl Measured {
+    fn sample(&mut self, case: &mut Case, tries: usize) {
+        for left in (0..tries).rev() {
+            let watch = Watch::start();
+            match case.sample() {
+                Ok(sample) => {
+                    let disturbed = tries > 1 && watch.is_disturbed();
+                    if disturbed && left > 0 {
+                        self.in_vain += 1;
+                        continue;
+                    }
+                    self.disturbed += usize::from(disturbed);
+                    self.samples.push(sample);
+                }
+                Err(wrong) => self.broken = Some(wrong),
+            }
+            return;
+        }
+    }
 }
 
 /// Measures `cases`, early ones first, and returns them in their own order.
@@ -33,7 +62,13 @@ pub struct Measured {
 pub fn measure(mut cases: Vec<Case>, plan: Plan, mut progress: impl FnMut(&str)) -> Vec<Measured> {
     let mut measured: Vec<_> = cases
         .iter()
-        .map(|case| Measured { label: case.label.clone(), samples: Vec::new(), broken: None })
+        .map(|case| Measured {
+            label: case.label.clone(),
+            samples: Vec::new(),
+            in_vain: 0,
+            disturbed: 0,
+            broken: None,
+        })
         .collect();
     let cores = lockline_harness::pin::cores().len();
     // The same orders in each run.
@@ -56,10 +91,7 @@ pub fn measure(mut cases: Vec<Case>, plan: Plan, mut progress: impl FnMut(&str))
             for &index in &order {
                 let result = &mut measured[index];
                 if result.broken.is_none() {
-                    match cases[index].sample() {
-                        Ok(sample) => result.samples.push(sample),
-                        Err(wrong) => result.broken = Some(wrong),
-                    }
+                    result.sample(&mut cases[index], plan.tries);
                 }
             }
         }

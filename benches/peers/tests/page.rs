@@ -37,7 +37,7 @@ fn measured(name: &str, kind: Kind, nanos: &[u64], overlap: f64) -> Measured {
         fairness: None,
     };
     let samples = nanos.iter().map(sample).collect();
-    Measured { label: label(name, kind, 2), samples, broken: None }
+    Measured { label: label(name, kind, 2), samples, in_vain: 0, disturbed: 0, broken: None }
 }
 
 #[test]
@@ -132,7 +132,7 @@ fn tables_have_their_shape() {
     assert!(picture.starts_with("<svg") && picture.contains("(broken)"), "{picture}");
 }
 
-const SHORT: Plan = Plan { rounds: 3, budget: Duration::from_millis(10) };
+const SHORT: Plan = Plan { rounds: 3, budget: Duration::from_millis(10), tries: 1 };
 
 #[test]
 fn a_case_whose_threads_never_overlap_is_flagged() {
@@ -187,7 +187,7 @@ fn a_loop_that_was_folded_is_broken_too() {
         |count, ops| same(count.load(Relaxed), ops),
     );
     // Longer than a time slice, or being preempted once would pass for work.
-    let plan = Plan { rounds: 1, budget: Duration::from_secs(4) };
+    let plan = Plan { rounds: 1, budget: Duration::from_secs(4), tries: 1 };
     let broken = measure(vec![folded], plan, |_| ()).remove(0).broken;
     assert!(broken.is_some_and(|wrong| wrong.contains("the loop was folded")));
 }
