@@ -60,16 +60,18 @@ use std::{
 /// on until its turn is due, and leaves the lock to those who are awake, also if they leave it alone meanwhile. While
 /// anybody sleeps, a turn is due when a third of a millisecond has passed since the last of them got the lock: then who
 /// releases it gives its core away for the waiter to come. If that has not come after a millisecond, the lock
-/// is closed, and newcomers queue, or wait until the waiter has had it. So a wait is bounded, for each waiter ahead and
-/// for the waiter itself, by a millisecond (a third of one where there is a core to wake up on), what is left of
-/// the section that is under way then, and the waking.
+/// is closed, and newcomers queue, or wait until the waiter has had it. A waiter that is awake closes it after a third. So
+/// a wait is bounded, for each waiter ahead and for the waiter itself, by a third of a millisecond, or one where there is
+/// no core to wake up on, or two where sections are so long that few of them end with a look at the clock; by
+/// what is left of the section that is under way then; and by the waking.
 /// [`unlock_fair`](MutexGuard::unlock_fair) gives the lock to the next waiter at once.
 ///
 /// # Blocking
 ///
 /// A newcomer spins for a few microseconds, not at all on one core or where the lock changes hands too fast for that
 /// to help, and then sleeps. Where the lock is closed it gives its core away a few times instead, for the waiter to come.
-/// A release does not block, but where a turn is due it may give the core away too, with the lock released.
+/// A release does not block, but where a turn is due it may give the core away too, with this lock released; others that
+/// the thread holds stay locked meanwhile.
 ///
 /// # Lifetime
 ///

@@ -70,8 +70,9 @@
 //!
 //! # Progress
 //!
-//! Who sleeps comes in order, those in front first. Each turn takes a third of a millisecond, a tenth of one more
-//! where who dozed finds no core, and a millisecond at most; then what the holder at that moment still needs, and the waking. A head does not run for
+//! Who sleeps comes in order, those in front first. Each turn takes a third of a millisecond where who was woken
+//! finds a core, and else a millisecond, and until somebody looks at the clock: the number of passes doubles at most from look to
+//! look, or is 32. Then what the holder at that moment still needs, and the waking. A head does not run for
 //! ever either: it spins for microseconds. A lock that is left alone while somebody dozes is taken when the timer ends.
 //!
 //! # Checked by

@@ -15,18 +15,19 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// The unit of `since` in nanoseconds is `1 << UNIT`, 8 µs; all of it is 2 ms.
-const UNIT: u32 = 13;
+/// The unit of `since` in nanoseconds is `1 << UNIT`, 33 µs; all of it is 8 ms: so much more than a turn that looks at the
+/// clock, whenever they are, seldom find it where the turn began.
+const UNIT: u32 = 15;
 /// A turn takes so many units, a third of a millisecond: then who releases the lock gives its core away, which may be what
 /// who was woken waits for, …
-const TURN: u8 = 40;
+const TURN: u8 = 10;
 /// … and after so many, a millisecond, closes the lock. Not before: who was woken may be on its way to another core, and
 /// until it has come the lock would lie idle. A virtual core that sleeps may take that long to wake up.
 const OVERDUE: u8 = 3 * TURN;
 /// Who dozes until then has come so many units later, a tenth of a millisecond, if it has a core.
-const LATE: u8 = 12;
+const LATE: u8 = 3;
 /// Who is woken and has a core has come after so many units.
-const WAKING: u8 = 4;
+const WAKING: u8 = 1;
 /// So many passes are counted singly, with a look at the clock at powers of two, …
 const SINGLY: u8 = 8;
 /// … and then one in so many of each thread's, a power of two, as to count costs more than to pass, …
@@ -43,9 +44,9 @@ const ROUNDS: u32 = 5;
 const CROWD: u32 = 8;
 /// A lock is passed on quickly that is so often in a unit, three times in four microseconds: who was woken need not
 /// hurry, …
-const QUICK: u32 = 6;
+const QUICK: u32 = 24;
 /// … and so often, four times in one: whoever came on top would only pull the line away from who has it.
-const VERY_QUICK: u32 = 32;
+const VERY_QUICK: u32 = 128;
 
 /// From the number of a thread's pass to that of the next: odd, so that all come up in turn.
 const STEP: u8 = 37;
@@ -91,9 +92,9 @@ impl Pace {
         self.passes.store(0, Relaxed);
     }
 
-    /// Whether the turn has lasted for so long that the lock is closed.
+    /// Whether the turn has lasted for long enough.
     pub(crate) fn is_due(&self) -> bool {
-        self.elapsed() >= OVERDUE
+        self.elapsed() >= TURN
     }
 
     fn elapsed(&self) -> u8 {
@@ -121,7 +122,7 @@ impl Pace {
         if alone || elapsed >= TURN || !several_cores() {
             return None;
         }
-        if passes(self.passes()) <= QUICK * u32::from(elapsed) {
+        if passes(self.passes()) <= QUICK * u32::from(elapsed.max(1)) {
             return None;
         }
         let found = (0..LOOKS).filter(|_| {
