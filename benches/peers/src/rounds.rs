@@ -36,23 +36,36 @@ pub struct Measured {
 }
 
 impl Measured {
+    const fn nothing(label: Label) -> Self {
+        Self { label, samples: Vec::new(), in_vain: 0, disturbed: 0, broken: None }
+    }
+
     fn sample(&mut self, case: &mut Case, tries: usize) {
         for left in (0..tries).rev() {
             let watch = Watch::start();
             match case.sample() {
                 Ok(sample) => {
-                    let disturbed = tries > 1 && watch.is_disturbed();
-                    if disturbed && left > 0 {
-                        self.in_vain += 1;
-                        continue;
+                    if self.keeps(sample, tries > 1 && watch.is_disturbed(), left) {
+                        return;
                     }
-                    self.disturbed += usize::from(disturbed);
-                    self.samples.push(sample);
                 }
-                Err(wrong) => self.broken = Some(wrong),
+                Err(wrong) => {
+                    self.broken = Some(wrong);
+                    return;
+                }
             }
-            return;
         }
+    }
+
+    /// Keeps the sample, unless it was disturbed and there are tries left.
+    fn keeps(&mut self, sample: Sample, disturbed: bool, left: usize) -> bool {
+        if disturbed && left > 0 {
+            self.in_vain += 1;
+            return false;
+        }
+        self.disturbed += usize::from(disturbed);
+        self.samples.push(sample);
+        true
     }
 }
 
@@ -60,16 +73,8 @@ impl Measured {
 ///
 /// `progress` gets a line now and then.
 pub fn measure(mut cases: Vec<Case>, plan: Plan, mut progress: impl FnMut(&str)) -> Vec<Measured> {
-    let mut measured: Vec<_> = cases
-        .iter()
-        .map(|case| Measured {
-            label: case.label.clone(),
-            samples: Vec::new(),
-            in_vain: 0,
-            disturbed: 0,
-            broken: None,
-        })
-        .collect();
+    let mut measured: Vec<_> =
+        cases.iter().map(|case| Measured::nothing(case.label.clone())).collect();
     let cores = lockline_harness::pin::cores().len();
     // The same orders in each run.
     let mut random = fastrand::Rng::with_seed(1);
@@ -116,6 +121,35 @@ fn shuffle(random: &mut fastrand::Rng, order: &mut [usize]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::case::Kind;
+
+    #[test]
+    fn what_was_disturbed_is_taken_again_while_there_are_tries() {
+        let label = Label {
+            group: "a",
+            row: "b".to_owned(),
+            name: "c".to_owned(),
+            kind: Kind::Ours,
+            threads: 1,
+            blocks: false,
+        };
+        let sample = |ops| Sample {
+            ops,
+            wall: Duration::from_millis(1),
+            cpu: Duration::from_millis(1),
+            overlap: 1.0,
+            pinned: true,
+            latencies: None,
+            fairness: None,
+        };
+        let mut measured = Measured::nothing(label);
+        assert!(!measured.keeps(sample(1), true, 2));
+        assert!(measured.keeps(sample(2), false, 1));
+        assert!(!measured.keeps(sample(3), true, 1));
+        assert!(measured.keeps(sample(4), true, 0));
+        let kept: Vec<_> = measured.samples.iter().map(|sample| sample.ops).collect();
+        assert_eq!((&*kept, measured.in_vain, measured.disturbed), (&[2, 4][..], 2, 1));
+    }
 
     #[test]
     fn no_case_always_follows_the_same_one() {
