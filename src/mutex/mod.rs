@@ -61,9 +61,10 @@ use std::{
 /// anybody sleeps, a turn is due when a third of a millisecond has passed since the last of them got the lock: then who
 /// releases it gives its core away for the waiter to come. If that has not come after a millisecond, the lock
 /// is closed, and newcomers queue, or wait until the waiter has had it. A waiter that is awake closes it after a third. So
-/// a wait is bounded, for each waiter ahead and for the waiter itself, by a third of a millisecond, or one where there is
-/// no core to wake up on, or two where sections are so long that few of them end with a look at the clock; by
-/// what is left of the section that is under way then; and by the waking.
+/// a wait is bounded, for each waiter ahead and for the waiter itself, by a third of a millisecond, or one to two where
+/// there is no core to wake up on, as only some of the sections end with a look at the clock; by what is left of the section
+/// that is under way then; and by the waking. (The clock's face shows 8.4 milliseconds: sections that take just as long,
+/// again and again, can fall into step with it. A waiter that has a core closes the lock at its eighth vain try even so.)
 /// [`unlock_fair`](MutexGuard::unlock_fair) gives the lock to the next waiter at once.
 ///
 /// # Blocking

@@ -48,7 +48,7 @@
 //! | newcomer      | → `QUEUED`, sleeps                    | otherwise, having spun in vain, or if the lock is closed |
 //! | head          | `FREE`, `RESERVED → HELD`             | then leaves: `WAKE` if anybody sleeps and nobody is coming |
 //! | head          | → `CLOSED`                            | a brief spin was in vain                   |
-//! | head          | → `WAKE`, then → `FRONT`, sleeps      | a longer one too; the lock is open again, unless a turn is overdue |
+//! | head          | → `WAKE`, then → `FRONT`, sleeps      | a longer one too; the lock is open again, unless a turn is due |
 //! | head          | `HEAD → DOZING`, `FRONT`, sleeps for the rest of the turn | it was woken and has not tried yet, others sleep, nobody else is coming, the lock is open, held as often as not, and passed on quickly |
 //! | who dozed     | `DOZING → HEAD`                       | its time is up, or its deadline has passed |
 //! | who releases fairly | `DOZING →` and `WAKE`           | before the release, if there is `FRONT`    |
@@ -71,8 +71,8 @@
 //! # Progress
 //!
 //! Who sleeps comes in order, those in front first. Each turn takes a third of a millisecond where who was woken
-//! finds a core, and else a millisecond, and until somebody looks at the clock: the number of passes doubles at most from look to
-//! look, or is 32. Then what the holder at that moment still needs, and the waking. A head does not run for
+//! finds a core, and else a millisecond, and until somebody looks at the clock, which is before the second is over (a test in
+//! `sync/real/pace.rs`). Then what the holder at that moment still needs, and the waking. A head does not run for
 //! ever either: it spins for microseconds. A lock that is left alone while somebody dozes is taken when the timer ends.
 //!
 //! # Checked by

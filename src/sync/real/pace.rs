@@ -28,12 +28,13 @@ const OVERDUE: u8 = 3 * TURN;
 const LATE: u8 = 3;
 /// Who is woken and has a core has come after so many units.
 const WAKING: u8 = 1;
-/// So many passes are counted singly, with a look at the clock at powers of two, …
-const SINGLY: u8 = 8;
+/// So many passes are counted singly, with a look at the clock at powers of two: all there are in a turn of sections
+/// longer than a unit, …
+const SINGLY: u8 = 32;
 /// … and then one in so many of each thread's, a power of two, as to count costs more than to pass, …
 const EACH: u8 = 8;
 /// … with a look at the clock at each of the first counts, …
-const OFTEN: u8 = 16;
+const OFTEN: u8 = SINGLY + 8;
 /// … and later at one in so many.
 const LOOK: u8 = 4;
 /// The count goes on from here when it has reached its end.
@@ -48,8 +49,9 @@ const QUICK: u32 = 24;
 /// … and so often, four times in one: whoever came on top would only pull the line away from who has it.
 const VERY_QUICK: u32 = 128;
 
-/// From the number of a thread's pass to that of the next: odd, so that all come up in turn.
-const STEP: u8 = 37;
+/// From the number of a thread's pass to that of the next: odd, so that all come up in turn, and such that of as many as
+/// eight locks released one after another each is counted once in 11 times or sooner.
+const STEP: u8 = 93;
 
 /// So often one looks at a lock, …
 const LOOKS: usize = 4;
@@ -98,7 +100,11 @@ impl Pace {
     }
 
     fn elapsed(&self) -> u8 {
-        now().wrapping_sub(self.since.load(Relaxed))
+        self.elapsed_at(now())
+    }
+
+    fn elapsed_at(&self, now: u8) -> u8 {
+        now.wrapping_sub(self.since.load(Relaxed))
     }
 
     /// How often somebody was passed, for [`is_crowded`](Self::is_crowded).
@@ -145,6 +151,10 @@ impl Pace {
 
     /// Counts a release that passes somebody who waits, or dozes; and gives the core away if a turn is due.
     pub(crate) fn pass(&self, dozes: bool) -> Pass {
+        self.pass_at(now, dozes)
+    }
+
+    fn pass_at(&self, now: impl FnOnce() -> u8, dozes: bool) -> Pass {
         let before = self.passes();
         if before >= SINGLY && !is_counted() {
             return Pass::Brief;
@@ -158,7 +168,7 @@ impl Pace {
         if !looks {
             return Pass::Brief;
         }
-        let elapsed = self.elapsed();
+        let elapsed = self.elapsed_at(now());
         if elapsed >= OVERDUE {
             Pass::Due
         } else if elapsed >= if dozes { TURN + LATE } else { TURN } {
@@ -172,8 +182,8 @@ impl Pace {
     }
 }
 
-/// Whether this pass of the thread is one in [`EACH`]. By a sequence that goes through all numbers in steps, so that of several
-/// locks that a thread releases in turn each is counted as often.
+/// Whether this pass of the thread is one in [`EACH`]. By a sequence that goes through all numbers in steps, so that of
+/// several locks that a thread releases in turn each is counted as often.
 fn is_counted() -> bool {
     // Where thread-locals are keys of the system, an ending thread has none.
     let number = PASSES.try_with(|passes| passes.replace(passes.get().wrapping_add(STEP)));
@@ -224,5 +234,45 @@ mod tests {
         let looks = Cell::new(0);
         assert!(Pace::new().comes(|| looks.replace(looks.get() + 1) < LOOKS - 1));
         assert!(!Pace::new().comes(|| true));
+    }
+
+    /// How many nanoseconds go by until the lock is closed, where `threads` in turn hold it for `section`. The turn begins so
+    /// far into a unit of the clock, and the threads have passed so often before.
+    fn until_closed(section: u64, threads: usize, offset: u64, passed: u8) -> u64 {
+        let pace = Pace::new();
+        let mut numbers: Vec<u8> = (0..threads).map(|_| passed).collect();
+        let mut time = 0;
+        loop {
+            for number in &mut numbers {
+                time += section;
+                PASSES.set(*number);
+                #[expect(clippy::cast_possible_truncation, reason = "a face")]
+                let pass = pace.pass_at(|| ((offset + time) >> UNIT) as u8, false);
+                *number = PASSES.get();
+                if pass == Pass::Due {
+                    return time;
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_lock_is_closed_within_two_milliseconds_and_a_section() {
+        for threads in 1..=3 {
+            let mut section = 1_000;
+            // Longer ones may fall into step with the clock's face.
+            while section < 7_000_000 {
+                for offset in (0..1 << UNIT).step_by(1 << (UNIT - 2)) {
+                    for passed in (0..u8::MAX).step_by(15) {
+                        let time = until_closed(section, threads, offset, passed);
+                        assert!(
+                            time <= 2_000_000 + section,
+                            "{time} for {threads} with {section}, {offset}, {passed}"
+                        );
+                    }
+                }
+                section += section / 40;
+            }
+        }
     }
 }
