@@ -69,7 +69,8 @@ impl RawCondvar {
     /// Joins the queue, calls `release`, and sleeps. Says whether it ended because the deadline passed; if not, a
     /// notification chose this thread, or nothing did.
     ///
-    /// `release` runs exactly once. It neither panics nor waits, though it may give the core away, and nothing else here panics.
+    /// `release` runs exactly once. It neither panics nor waits, though it may give the core away, and nothing else here
+    /// panics.
     pub(crate) fn wait(&self, release: impl FnOnce(), deadline: Option<Instant>) -> bool {
         asymmetric::about_to_release();
         let parked = park::park_releasing(

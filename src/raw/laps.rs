@@ -25,7 +25,7 @@ pub(crate) struct Laps {
     capacity: u64,
     /// What a lap adds to a position; a power of two.
     one: u64,
-    /// The index, in a position.
+    /// The index, in a position: kept, as every item asks for it, and `one - ONE` is an instruction more.
     index: u64,
     /// The index beyond a lap's end, as it is in a position, …
     beyond: u64,

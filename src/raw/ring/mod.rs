@@ -219,7 +219,7 @@ impl<T> Ring<T> {
 
     /// Puts the item in if the tail is where this thread left it, or else gives it back. At one go: to look the slot up
     /// again takes until the claim is done, and the next claim waits for what is written there. By store only: by
-    /// swap there would be a call in between, whose frame costs as much as a guess saves.
+    /// swap there would be a call in between, and a frame for it.
     #[inline]
     pub(crate) fn push_next(&self, item: T) -> Result<(), T> {
         if !asymmetric::releases_by_store() {
