@@ -2,11 +2,8 @@
 //!
 //! Heuristics: written by whoever has waited and read by who waits next, so that a mistake only costs time.
 
-use super::spin::{Spin, Wait};
-use core::{
-    hint,
-    sync::atomic::{AtomicBool, AtomicU8, Ordering::Relaxed},
-};
+use super::spin::{Spin, Wait, pause};
+use core::sync::atomic::{AtomicBool, AtomicU8, Ordering::Relaxed};
 use std::time::Duration;
 
 /// Who spun in vain gives its core away so often: about three microseconds where nobody takes it, …
@@ -20,7 +17,7 @@ const SPARED: u8 = 16;
 /// A sleep below this is short: most of it went by in waking up.
 const SHORT: Duration = Duration::from_micros(50);
 /// The longest pause to let more gather, in spin hints: about a microsecond.
-const GATHER: usize = 64;
+const GATHER: u32 = 64;
 /// How often one does without after a pause that was in vain.
 const REST: u8 = 15;
 
@@ -73,9 +70,7 @@ impl Habit {
             self.rest.store(rest - 1, Relaxed);
             return;
         }
-        for _ in 0..GATHER.min(most / 2) {
-            hint::spin_loop();
-        }
+        pause(GATHER.min(u32::try_from(most / 2).unwrap_or(GATHER)));
         if !more() {
             self.rest.store(REST, Relaxed);
         }

@@ -3,10 +3,9 @@
 //! Heuristics: written by whoever has something to say and read by whoever wants to know, so that a mistake only
 //! makes a turn come sooner or later.
 
-use super::spin::{Spin, several_cores};
+use super::spin::{Spin, pause, several_cores};
 use core::{
     cell::Cell,
-    hint,
     sync::atomic::{AtomicU8, Ordering::Relaxed},
 };
 use std::{
@@ -132,7 +131,7 @@ impl Pace {
             return None;
         }
         let found = (0..LOOKS).filter(|_| {
-            (0..BETWEEN).for_each(|_| hint::spin_loop());
+            pause(BETWEEN);
             is_held()
         });
         (found.count() >= BUSY).then(|| Duration::from_nanos(u64::from(TURN - elapsed) << UNIT))
@@ -144,7 +143,7 @@ impl Pace {
     pub(crate) fn comes(&self, is_kept: impl Fn() -> bool) -> bool {
         (0..LOOKS).any(|_| {
             thread::yield_now();
-            (0..BETWEEN).for_each(|_| hint::spin_loop());
+            pause(BETWEEN);
             !is_kept()
         })
     }
