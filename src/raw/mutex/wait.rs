@@ -9,7 +9,7 @@ use crate::sync::{
     atomic::Ordering::{AcqRel, Relaxed},
     pace::Pass,
     park::{self, Parked},
-    spin::{Spin, Wait},
+    spin::{self, Spin, Wait},
     time::{self, Instant},
 };
 
@@ -36,16 +36,32 @@ impl RawMutex {
         if time::is_past(deadline) {
             return self.try_lock();
         }
-        let mut spin = Spin::patient();
-        let start = self.pace.passes();
         let mut waits = None;
+        if self.compete(&mut waits) {
+            if let Some(wait) = waits {
+                observer.waited(wait);
+            }
+            return true;
+        }
+        let wait = waits.unwrap_or_else(Wait::start);
+        let got = self.wait(observer, deadline);
+        if got {
+            observer.waited(wait);
+        }
+        got
+    }
+
+    /// Tries as a newcomer, until it is better to sleep.
+    fn compete(&self, waits: &mut Option<Wait>) -> bool {
+        let start = self.pace.passes();
+        if spin::stands_back() && self.pace.is_thronged(start) {
+            return false;
+        }
+        let mut spin = Spin::patient();
         loop {
             // A load first, which leaves the line shared while the lock is held.
             let found = self.lock.load(Relaxed);
             if found == FREE && self.take(found) {
-                if let Some(wait) = waits {
-                    observer.waited(wait);
-                }
                 return true;
             }
             let mut closed = found == RESERVED;
@@ -58,15 +74,9 @@ impl RawMutex {
             // come here and go back.
             closed |= self.waiters.load(Relaxed) & CLOSED != 0;
             if closed || self.pace.is_crowded(start, &spin) || !spin.once() {
-                break;
+                return false;
             }
         }
-        let wait = waits.unwrap_or_else(Wait::start);
-        let got = self.wait(observer, deadline);
-        if got {
-            observer.waited(wait);
-        }
-        got
     }
 
     fn wait(&self, observer: &impl Observer, deadline: Option<Instant>) -> bool {
@@ -349,6 +359,14 @@ impl RawMutex {
         if waiters & WAKE != 0 {
             return self.wake(waiters);
         }
+        if self.pace.counts() {
+            self.passes(waiters);
+        }
+    }
+
+    /// A release that is counted.
+    #[inline(never)]
+    fn passes(&self, waiters: u8) {
         match self.pace.pass(waiters & DOZING != 0) {
             Pass::Brief => {}
             Pass::Slow => {

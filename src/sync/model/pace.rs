@@ -53,6 +53,14 @@ impl Pace {
         false
     }
 
+    pub(crate) fn is_thronged(&self, _start: u8) -> bool {
+        false
+    }
+
+    pub(crate) fn counts(&self) -> bool {
+        true
+    }
+
     pub(crate) fn pass(&self, _dozing: bool) -> Pass {
         if fault::here(fault::Kind::LongWait) {
             Pass::Due

@@ -25,13 +25,17 @@ const TURN: u8 = 10;
 const OVERDUE: u8 = 3 * TURN;
 /// Who dozes until then has come so many units later, a tenth of a millisecond, if it has a core.
 const LATE: u8 = 3;
-/// Who is woken and has a core has come after so many units.
-const WAKING: u8 = 1;
+/// Who is woken and has a core has come after so many units, a quarter of a millisecond. Who is woken sooner on top of it
+/// mostly wants the same core, or takes the lock before its time: then each sleeps and is woken the more often.
+const WAKING: u8 = 8;
+/// Who dozes sets its timer so many units, a tenth of a millisecond, before the turn is due: most timers go off half of
+/// that late, and then it has to wake up.
+const EARLY: u8 = 3;
 /// So many passes are counted singly, with a look at the clock at powers of two: all there are in a turn of sections
 /// longer than a unit, …
-const SINGLY: u8 = 32;
+const SINGLY: u8 = 64;
 /// … and then one in so many of each thread's, a power of two, as to count costs more than to pass, …
-const EACH: u8 = 8;
+const EACH: u8 = 16;
 /// … with a look at the clock at each of the first counts, …
 const OFTEN: u8 = SINGLY + 8;
 /// … and later at one in so many.
@@ -42,15 +46,17 @@ const LAST: u8 = u8::MAX - LOOK + 1;
 const ROUNDS: u32 = 5;
 /// … so many passes are a crowd.
 const CROWD: u32 = 8;
-/// A lock is passed on quickly that is so often in a unit, three times in four microseconds: who was woken need not
+/// So many in a microsecond are a throng: whoever has the lock does nothing else.
+const THRONG: u32 = 64;
+/// A lock is passed on quickly that is so often in a unit, once in three microseconds: who was woken need not
 /// hurry, …
-const QUICK: u32 = 24;
+const QUICK: u32 = 12;
 /// … and so often, four times in one: whoever came on top would only pull the line away from who has it.
 const VERY_QUICK: u32 = 128;
 
 /// From the number of a thread's pass to that of the next: odd, so that all come up in turn, and such that of as many as
-/// eight locks released one after another each is counted once in 11 times or sooner.
-const STEP: u8 = 93;
+/// eight locks released one after another each is counted once in 23 times or sooner.
+const STEP: u8 = 27;
 
 /// So often one looks at a lock, …
 const LOOKS: usize = 4;
@@ -62,6 +68,8 @@ const BUSY: usize = 2;
 thread_local! {
     /// A number for the thread's next pass, of whatever lock.
     static PASSES: Cell<u8> = const { Cell::new(u8::MAX) };
+    /// In which unit the thread last gave its core away.
+    static GAVE_WAY: Cell<u8> = const { Cell::new(0) };
 }
 
 /// Since when the turn lasts, and how often somebody who waits was passed in it.
@@ -116,6 +124,12 @@ impl Pace {
         spin.pauses() == ROUNDS && passes(self.passes()).saturating_sub(passes(start)) >= CROWD
     }
 
+    /// Whether the lock changed hands so often since `start` that it must be one thread that takes it again and again. Whoever
+    /// took it in between would only move its line.
+    pub(crate) fn is_thronged(&self, start: u8) -> bool {
+        passes(self.passes()).saturating_sub(passes(start)) >= THRONG
+    }
+
     /// How long until a turn is due, if the lock is passed on quickly until then and held as often as not, so that one
     /// more could only wait for it. One that sleeps `alone` may as well be awake beside who has the lock.
     pub(crate) fn rest(&self, alone: bool, is_held: impl Fn() -> bool) -> Option<Duration> {
@@ -127,14 +141,16 @@ impl Pace {
         if alone || elapsed >= TURN || !several_cores() {
             return None;
         }
-        if passes(self.passes()) <= QUICK * u32::from(elapsed.max(1)) {
-            return None;
-        }
+        let before = self.passes();
         let found = (0..LOOKS).filter(|_| {
             pause(BETWEEN);
             is_held()
         });
-        (found.count() >= BUSY).then(|| Duration::from_nanos(u64::from(TURN - elapsed) << UNIT))
+        let busy = found.count() >= BUSY;
+        // Shortly after its turn began there may not have been time for so many, but for one while we looked.
+        let quick = passes(before) > QUICK * u32::from(elapsed.max(1)) || self.passes() != before;
+        let units = TURN.saturating_sub(elapsed + EARLY).max(1);
+        (busy && quick).then(|| Duration::from_nanos(u64::from(units) << UNIT))
     }
 
     /// Whether somebody comes whom the lock is kept for, if the core is given away a few times. Then one more may compete;
@@ -148,17 +164,19 @@ impl Pace {
         })
     }
 
-    /// Counts a release that passes somebody who waits, or dozes; and gives the core away if a turn is due.
+    /// Whether a release that passes somebody is one of those to be counted.
+    #[inline]
+    pub(crate) fn counts(&self) -> bool {
+        self.passes() < SINGLY || is_counted()
+    }
+
+    /// Counts a release that passes somebody who waits, or dozes; and gives the core away if a turn is due, once in a unit.
     pub(crate) fn pass(&self, dozes: bool) -> Pass {
         self.pass_at(now, dozes)
     }
 
     fn pass_at(&self, now: impl FnOnce() -> u8, dozes: bool) -> Pass {
-        let before = self.passes();
-        if before >= SINGLY && !is_counted() {
-            return Pass::Brief;
-        }
-        let count = before.checked_add(1).unwrap_or(LAST);
+        let count = self.passes().checked_add(1).unwrap_or(LAST);
         self.passes.store(count, Relaxed);
         let looks = match count {
             OFTEN.. => count % LOOK == 0,
@@ -167,11 +185,14 @@ impl Pace {
         if !looks {
             return Pass::Brief;
         }
-        let elapsed = self.elapsed_at(now());
+        let now = now();
+        let elapsed = self.elapsed_at(now);
         if elapsed >= OVERDUE {
             Pass::Due
         } else if elapsed >= if dozes { TURN + LATE } else { TURN } {
-            thread::yield_now();
+            if GAVE_WAY.try_with(|unit| unit.replace(now) != now).unwrap_or(true) {
+                thread::yield_now();
+            }
             Pass::Brief
         } else if elapsed >= WAKING && passes(count) <= VERY_QUICK * u32::from(elapsed) {
             Pass::Slow
@@ -183,6 +204,7 @@ impl Pace {
 
 /// Whether this pass of the thread is one in [`EACH`]. By a sequence that goes through all numbers in steps, so that of
 /// several locks that a thread releases in turn each is counted as often.
+#[inline]
 fn is_counted() -> bool {
     // Where thread-locals are keys of the system, an ending thread has none.
     let number = PASSES.try_with(|passes| passes.replace(passes.get().wrapping_add(STEP)));
@@ -245,10 +267,11 @@ mod tests {
             for number in &mut numbers {
                 time += section;
                 PASSES.set(*number);
-                #[expect(clippy::cast_possible_truncation, reason = "a face")]
-                let pass = pace.pass_at(|| ((offset + time) >> UNIT) as u8, false);
+                let counts = pace.counts();
                 *number = PASSES.get();
-                if pass == Pass::Due {
+                #[expect(clippy::cast_possible_truncation, reason = "a face")]
+                let now = || ((offset + time) >> UNIT) as u8;
+                if counts && pace.pass_at(now, false) == Pass::Due {
                     return time;
                 }
             }

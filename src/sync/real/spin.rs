@@ -1,7 +1,15 @@
 //! How long a thread spins before it parks.
 
-use core::sync::atomic::{AtomicU8, Ordering::Relaxed};
-use std::{thread::available_parallelism, time::Duration};
+use core::{
+    cell::Cell,
+    hint,
+    sync::atomic::{AtomicU8, Ordering::Relaxed},
+};
+use std::{
+    thread::available_parallelism,
+    thread_local,
+    time::{Duration, Instant},
+};
 
 /// The longest single pause is `1 << LONGEST` spin hints.
 const LONGEST: u32 = 5;
@@ -9,6 +17,16 @@ const LONGEST: u32 = 5;
 const BRIEF: u32 = 7;
 /// A patient one: about five microseconds, what it costs to sleep and be woken.
 const PATIENT: u32 = 19;
+
+/// Whoever meets others again after less than this, …
+const AGAIN: Duration = Duration::from_micros(2);
+/// … stands back for so long.
+const BACK: Duration = Duration::from_micros(1);
+
+thread_local! {
+    /// When the thread last met others, or had stood back.
+    static MET: Cell<Option<Instant>> = const { Cell::new(None) };
+}
 
 /// 0 before it is known, then 1 for one core and 2 for more.
 static CORES: AtomicU8 = AtomicU8::new(0);
@@ -84,7 +102,7 @@ impl Spin {
 /// a spin, sections of 60 ns took 110.
 pub(super) fn pause(hints: u32) {
     for _ in 0..hints {
-        core::hint::spin_loop();
+        hint::spin_loop();
     }
     // Elsewhere a spin hint is such a fence itself, or nothing is known of it.
     #[cfg(target_arch = "x86_64")]
@@ -92,6 +110,29 @@ pub(super) fn pause(hints: u32) {
     unsafe {
         core::arch::x86_64::_mm_lfence();
     }
+}
+
+/// The calling thread meets others where one at a time may go. If it does again and again, it stands back for a
+/// microsecond, and says so: then the others go on without it, and later it without them. When each goes as soon as it can,
+/// what they take in turn moves from core to core every few times, for which each waits several times as long as
+/// it takes to go. Who meets others now and then does not stand back.
+pub(crate) fn stands_back() -> bool {
+    if !several_cores() {
+        return false;
+    }
+    let start = Instant::now();
+    // Where thread-locals are keys of the system, an ending thread has none.
+    let again = MET.try_with(|met| {
+        let again = met.get().is_some_and(|last| start.saturating_duration_since(last) < AGAIN);
+        let mut now = start;
+        while again && now.saturating_duration_since(start) < BACK {
+            pause(2);
+            now = Instant::now();
+        }
+        met.set(Some(now));
+        again
+    });
+    again.unwrap_or(false)
 }
 
 /// With one core nobody can release the lock while we spin.
@@ -145,7 +186,7 @@ pub fn spins(usual: bool) {
 /// How long somebody has been waiting.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Wait {
-    since: std::time::Instant,
+    since: Instant,
 }
 
 /// A wait longer than this is long.
@@ -153,7 +194,7 @@ const LONG: Duration = Duration::from_millis(1);
 
 impl Wait {
     pub(crate) fn start() -> Self {
-        Self { since: std::time::Instant::now() }
+        Self { since: Instant::now() }
     }
 
     pub(crate) fn is_long(self) -> bool {
