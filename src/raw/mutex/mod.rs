@@ -8,7 +8,10 @@
 //! way. If it has not come after a millisecond, the lock is closed to newcomers until it has it. Whoever runs into that
 //! gives its core away too, competes on if the head has come, and sleeps if not. Where the lock is passed on quickly, who
 //! was woken *dozes* until its turn is due, by a timer of its own, and leaves the lock to who has it: two threads that take
-//! a short section in turn are slower than one alone, as the line goes to and fro for each. (Go's
+//! a short section in turn are slower than one alone, as the line goes to and fro for each. For the same reason a newcomer
+//! that runs into others again and again *stands back* for a microsecond before it looks, and where one thread takes the lock
+//! all the while, and others sleep, it sleeps too. (The pause before a look is Anderson's
+//! [delay](https://doi.org/10.1109/71.80120); Go's
 //! [starvation mode](https://github.com/golang/go/blob/master/src/internal/sync/mutex.go) hands over to sleepers;
 //! `nsync`'s [designated waker](https://github.com/google/nsync) counts failed wake-ups; few awake and the rest asleep
 //! for long is Dice's [Malthusian lock](https://arxiv.org/abs/1511.06035).)
@@ -45,7 +48,7 @@
 //! | `lock`        | `FREE → HELD`                         | no matter who waits                        |
 //! | `unlock`      | `HELD → FREE`, `RESERVED` if `CLOSED` | always                                     |
 //! | newcomer      | → `HEAD`                              | nobody sees to sleepers: none of the four is set |
-//! | newcomer      | → `QUEUED`, sleeps                    | otherwise, having spun in vain, or if the lock is closed |
+//! | newcomer      | → `QUEUED`, sleeps                    | otherwise, having spun in vain, or if the lock is closed, or taken in a throng |
 //! | head          | `FREE`, `RESERVED → HELD`             | then leaves: `WAKE` if anybody sleeps and nobody is coming |
 //! | head          | → `CLOSED`                            | a brief spin was in vain                   |
 //! | head          | → `WAKE`, then → `FRONT`, sleeps      | a longer one too; the lock is open again, unless a turn is due |

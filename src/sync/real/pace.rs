@@ -42,7 +42,7 @@ const OFTEN: u8 = SINGLY + 8;
 const LOOK: u8 = 4;
 /// The count goes on from here when it has reached its end.
 const LAST: u8 = u8::MAX - LOOK + 1;
-/// After so many rounds of a spin, half a microsecond, …
+/// After so many rounds of a spin, a third of a microsecond or nearly a whole one, …
 const ROUNDS: u32 = 5;
 /// … so many passes are a crowd.
 const CROWD: u32 = 8;
@@ -60,7 +60,7 @@ const STEP: u8 = 27;
 
 /// So often one looks at a lock, …
 const LOOKS: usize = 4;
-/// … so many spin hints apart, a third of a microsecond, …
+/// … so many spin hints apart, as long again, …
 const BETWEEN: u32 = 32;
 /// … and if it is held so often, there is no room for another.
 const BUSY: usize = 2;
