@@ -59,19 +59,21 @@ use std::{
 /// among the newcomers, then closes the lock to them. Where a short section is entered again and again, it first sleeps
 /// on until its turn is due, and leaves the lock to those who are awake, also if they leave it alone meanwhile. While
 /// anybody sleeps, a turn is due when a third of a millisecond has passed since the last of them got the lock: then who
-/// releases it gives its core away for the waiter to come. If that has not come after a millisecond, the lock
-/// is closed, and newcomers queue, or wait until the waiter has had it. A waiter that is awake closes it after a third. So
-/// a wait is bounded, for each waiter ahead and for the waiter itself, by a third of a millisecond, or one to two where
-/// there is no core to wake up on, as only some of the sections end with a look at the clock; by what is left of the section
-/// that is under way then; and by the waking. (The clock's face shows 8.4 milliseconds: sections that take just as long,
-/// again and again, can fall into step with it. A waiter that has a core closes the lock at its eighth vain try even so.)
+/// releases it gives its core away now and then, for the waiter to come. If that has not come after a millisecond, the lock
+/// is closed, and newcomers queue, or wait until the waiter has had it. A waiter that is awake closes it after about a
+/// third. So a wait is bounded, for each waiter ahead and for the waiter itself, by a third of a millisecond, or one to two
+/// where there is no core to wake up on, as only some of the sections end with a look at the clock; by what is left of the
+/// section that is under way then; and by the waking. (Without a core: where many short sections are followed by long ones,
+/// some sixty of these may go first. And the clock's face shows 8.4 milliseconds: sections that take just as long, again and
+/// again, can fall into step with it.)
 /// [`unlock_fair`](MutexGuard::unlock_fair) gives the lock to the next waiter at once.
 ///
 /// # Blocking
 ///
 /// A newcomer spins for a few microseconds, not at all on one core or where the lock changes hands too fast for that
-/// to help, and then sleeps. Whoever has run into others at a lock less than two microseconds ago stands back for one
-/// before it looks again, so that a lock and what it protects stay in one core's cache for longer.
+/// to help, and then sleeps. Whoever runs into others at a lock time and again within a microsecond or two stands back for one
+/// before it looks again, also with other locks in hand, so that a lock and what it protects stay in one core's cache for
+/// longer. Who has other work for as long does not.
 /// Where the lock is closed it gives its core away a few times instead, for the waiter to come.
 /// A release does not block, but where a turn is due it may give the core away too, with this lock released; others that
 /// the thread holds stay locked meanwhile.

@@ -372,7 +372,6 @@ impl RawMutex {
             Pass::Slow => {
                 let coming = waiters & COMING;
                 if waiters & ASLEEP != 0 && coming != 0 && coming < MANY_COMING {
-                    self.pace.begin();
                     // Relaxed: no data. If something has changed, one of the next asks again.
                     let more = waiters + ONE_COMING;
                     if self.waiters.compare_exchange(waiters, more, Relaxed, Relaxed).is_ok() {

@@ -6,6 +6,7 @@
 use super::spin::{Spin, pause, several_cores};
 use core::{
     cell::Cell,
+    ptr,
     sync::atomic::{AtomicU8, Ordering::Relaxed},
 };
 use std::{
@@ -23,7 +24,7 @@ const TURN: u8 = 10;
 /// … and after so many, a millisecond, closes the lock. Not before: who was woken may be on its way to another core, and
 /// until it has come the lock would lie idle. A virtual core that sleeps may take that long to wake up.
 const OVERDUE: u8 = 3 * TURN;
-/// Who dozes until then has come so many units later, a tenth of a millisecond, if it has a core.
+/// Who dozes has come so many units after that, a tenth of a millisecond, if it has a core.
 const LATE: u8 = 3;
 /// Who is woken and has a core has come after so many units, a quarter of a millisecond. Who is woken sooner on top of it
 /// mostly wants the same core, or takes the lock before its time: then each sleeps and is woken the more often.
@@ -39,9 +40,11 @@ const EACH: u8 = 16;
 /// … with a look at the clock at each of the first counts, …
 const OFTEN: u8 = SINGLY + 8;
 /// … and later at one in so many.
-const LOOK: u8 = 4;
+const LOOK: u8 = 2;
 /// The count goes on from here when it has reached its end.
-const LAST: u8 = u8::MAX - LOOK + 1;
+const LAST: u8 = u8::MAX - ROUND + 1;
+/// Then it goes round so many counts, a multiple of [`LOOK`].
+const ROUND: u8 = 16;
 /// After so many rounds of a spin, a third of a microsecond or nearly a whole one, …
 const ROUNDS: u32 = 5;
 /// … so many passes are a crowd.
@@ -55,8 +58,8 @@ const QUICK: u32 = 12;
 const VERY_QUICK: u32 = 128;
 
 /// From the number of a thread's pass to that of the next: odd, so that all come up in turn, and such that of as many as
-/// eight locks released one after another each is counted once in 23 times or sooner.
-const STEP: u8 = 27;
+/// eight locks released one after another each is counted once in 32 times or sooner, and of 64 once in 65.
+const STEP: u16 = 17_607;
 
 /// So often one looks at a lock, …
 const LOOKS: usize = 4;
@@ -67,7 +70,7 @@ const BUSY: usize = 2;
 
 thread_local! {
     /// A number for the thread's next pass, of whatever lock.
-    static PASSES: Cell<u8> = const { Cell::new(u8::MAX) };
+    static PASSES: Cell<u16> = const { Cell::new(u16::MAX) };
     /// In which unit the thread last gave its core away.
     static GAVE_WAY: Cell<u8> = const { Cell::new(0) };
 }
@@ -121,13 +124,13 @@ impl Pace {
 
     /// Whether the lock changed hands very often since `start`, when `spin` was new.
     pub(crate) fn is_crowded(&self, start: u8, spin: &Spin) -> bool {
-        spin.pauses() == ROUNDS && passes(self.passes()).saturating_sub(passes(start)) >= CROWD
+        spin.pauses() == ROUNDS && since(start, self.passes()) >= CROWD
     }
 
     /// Whether the lock changed hands so often since `start` that it must be one thread that takes it again and again. Whoever
     /// took it in between would only move its line.
     pub(crate) fn is_thronged(&self, start: u8) -> bool {
-        passes(self.passes()).saturating_sub(passes(start)) >= THRONG
+        since(start, self.passes()) >= THRONG
     }
 
     /// How long until a turn is due, if the lock is passed on quickly until then and held as often as not, so that one
@@ -147,7 +150,7 @@ impl Pace {
             is_held()
         });
         let busy = found.count() >= BUSY;
-        // Shortly after its turn began there may not have been time for so many, but for one while we looked.
+        // Shortly after its turn began there may not have been time for so many, but one while we looked is enough.
         let quick = passes(before) > QUICK * u32::from(elapsed.max(1)) || self.passes() != before;
         let units = TURN.saturating_sub(elapsed + EARLY).max(1);
         (busy && quick).then(|| Duration::from_nanos(u64::from(units) << UNIT))
@@ -188,33 +191,57 @@ impl Pace {
         let now = now();
         let elapsed = self.elapsed_at(now);
         if elapsed >= OVERDUE {
-            Pass::Due
-        } else if elapsed >= if dozes { TURN + LATE } else { TURN } {
-            if GAVE_WAY.try_with(|unit| unit.replace(now) != now).unwrap_or(true) {
-                thread::yield_now();
-            }
-            Pass::Brief
-        } else if elapsed >= WAKING && passes(count) <= VERY_QUICK * u32::from(elapsed) {
-            Pass::Slow
-        } else {
-            Pass::Brief
+            return Pass::Due;
         }
+        if elapsed >= if dozes { TURN + LATE } else { TURN }
+            && GAVE_WAY.try_with(|unit| unit.replace(now) != now).unwrap_or(true)
+        {
+            thread::yield_now();
+        }
+        // Where the count has come to its end, it was quick.
+        let slow = count < LAST && passes(count) <= VERY_QUICK * u32::from(elapsed);
+        if slow && elapsed >= WAKING { Pass::Slow } else { Pass::Brief }
     }
 }
 
-/// Whether this pass of the thread is one in [`EACH`]. By a sequence that goes through all numbers in steps, so that of
-/// several locks that a thread releases in turn each is counted as often.
+/// Whether this pass of the thread is one in [`EACH`]. By a sequence that goes through all numbers in steps, and for each
+/// thread by another part of it: locks that a thread releases in turn, and threads that release a lock in turn, do not
+/// fall into step.
 #[inline]
 fn is_counted() -> bool {
+    const FEW: u16 = u16::MAX / EACH as u16 + 1;
     // Where thread-locals are keys of the system, an ending thread has none.
-    let number = PASSES.try_with(|passes| passes.replace(passes.get().wrapping_add(STEP)));
-    number.is_ok_and(|number| number < u8::MAX / EACH + 1)
+    let number = PASSES.try_with(|passes| {
+        let number = passes.get();
+        passes.set(number.wrapping_add(STEP));
+        number.wrapping_add(place(ptr::from_ref(passes).addr()))
+    });
+    number.is_ok_and(|number| number < FEW)
 }
 
 /// How many passes a count stands for.
 fn passes(count: u8) -> u32 {
     let beyond = count.saturating_sub(SINGLY);
     u32::from(count - beyond) + u32::from(beyond) * u32::from(EACH)
+}
+
+/// A number for each thread, by where its own variables are.
+#[inline]
+#[expect(clippy::cast_possible_truncation, reason = "a hash")]
+fn place(address: usize) -> u16 {
+    // Those of two threads lie some pages apart, mostly as many from each to the next.
+    ((address >> 12) as u16).wrapping_mul(40_503)
+}
+
+/// How many passes lie between two counts of one turn; none if another has begun.
+fn since(start: u8, now: u8) -> u32 {
+    if now >= start {
+        passes(now) - passes(start)
+    } else if now >= LAST {
+        u32::from(now - LAST + ROUND - (start - LAST)) * u32::from(EACH)
+    } else {
+        0
+    }
 }
 
 /// A clock's face with 256 units.
@@ -257,44 +284,144 @@ mod tests {
         assert!(!Pace::new().comes(|| true));
     }
 
-    /// How many nanoseconds go by until the lock is closed, where `threads` in turn hold it for `section`. The turn begins so
-    /// far into a unit of the clock, and the threads have passed so often before.
-    fn until_closed(section: u64, threads: usize, offset: u64, passed: u8) -> u64 {
-        let pace = Pace::new();
-        let mut numbers: Vec<u8> = (0..threads).map(|_| passed).collect();
-        let mut time = 0;
-        loop {
-            for number in &mut numbers {
-                time += section;
-                PASSES.set(*number);
-                let counts = pace.counts();
-                *number = PASSES.get();
-                #[expect(clippy::cast_possible_truncation, reason = "a face")]
-                let now = || ((offset + time) >> UNIT) as u8;
-                if counts && pace.pass_at(now, false) == Pass::Due {
-                    return time;
+    /// A turn of a lock whose clock shows what we say, and threads that pass somebody.
+    struct Turn {
+        pace: Pace,
+        time: u64,
+        numbers: Vec<u16>,
+    }
+
+    impl Turn {
+        /// Begins so far into a unit of the clock, with what the threads have done before.
+        fn new(offset: u64, numbers: Vec<u16>) -> Self {
+            Self { pace: Pace::new(), time: offset, numbers }
+        }
+
+        /// A thread had the lock for so long.
+        fn section(&mut self, thread: usize, takes: u64) -> Pass {
+            self.time += takes;
+            PASSES.set(self.numbers[thread]);
+            let counts = self.pace.counts();
+            self.numbers[thread] = PASSES.get();
+            #[expect(clippy::cast_possible_truncation, reason = "a face")]
+            let now = || (self.time >> UNIT) as u8;
+            if counts { self.pace.pass_at(now, false) } else { Pass::Brief }
+        }
+
+        /// How many nanoseconds it lasts until the lock is closed, where each thread has it for so long, in turn.
+        fn until_closed(mut self, takes: u64) -> u64 {
+            let start = self.time;
+            for thread in (0..self.numbers.len()).cycle() {
+                if self.section(thread, takes) == Pass::Due || self.time > start + 200_000_000 {
+                    break;
+                }
+            }
+            self.time - start
+        }
+    }
+
+    /// Numbers of threads that have done this and that.
+    fn numbers(seed: u64, threads: usize) -> Vec<u16> {
+        let mut x = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let next = |_| {
+            x = x.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            u16::try_from(x >> 48).expect("16 bits")
+        };
+        (0..threads).map(next).collect()
+    }
+
+    fn sections(from: u64, to: u64) -> impl Iterator<Item = u64> {
+        core::iter::successors(Some(from), |section| Some(section + section / 20))
+            .take_while(move |&section| section < to)
+    }
+
+    #[test]
+    fn a_lock_is_closed_within_two_milliseconds_and_a_section() {
+        for threads in [1, 2, 3, 4, 8, 16] {
+            // Longer ones may fall into step with the clock's face.
+            for takes in sections(20, 7_000_000) {
+                for seed in 0..if takes < 1_000 { 2 } else { 10 } {
+                    let offset = (seed % 4) << (UNIT - 2);
+                    let time = Turn::new(offset, numbers(seed, threads)).until_closed(takes);
+                    let bounds = (u64::from(OVERDUE) - 1) << UNIT..=2_000_000 + takes;
+                    assert!(bounds.contains(&time), "{time} for {threads} with {takes}, {seed}");
                 }
             }
         }
     }
 
     #[test]
-    fn a_lock_is_closed_within_two_milliseconds_and_a_section() {
-        for threads in 1..=3 {
-            let mut section = 1_000;
-            // Longer ones may fall into step with the clock's face.
-            while section < 7_000_000 {
-                for offset in (0..1 << UNIT).step_by(1 << (UNIT - 2)) {
-                    for passed in (0..u8::MAX).step_by(15) {
-                        let time = until_closed(section, threads, offset, passed);
-                        assert!(
-                            time <= 2_000_000 + section,
-                            "{time} for {threads} with {section}, {offset}, {passed}"
-                        );
+    fn after_many_short_sections_at_most_64_long_ones_go_first() {
+        for takes in sections(1_000, 100_000) {
+            for threads in [1, 2, 4] {
+                for (seed, short) in (0..10).zip([10, 60, 70, 100, 400, 5_000].iter().cycle()) {
+                    let mut turn = Turn::new(0, numbers(seed, threads));
+                    for i in 0..*short {
+                        turn.section(i % threads, 50);
                     }
+                    let time = turn.until_closed(takes);
+                    assert!(time <= 1_250_000 + 64 * takes, "{time} for {takes} after {short}");
                 }
-                section += section / 40;
             }
         }
+    }
+
+    #[test]
+    fn each_of_many_locks_is_counted() {
+        for (locks, most) in [(1..=8, 32), (9..=64, 65)]
+            .into_iter()
+            .flat_map(|(locks, most)| locks.map(move |n| (n, most)))
+        {
+            let mut left_out = 0;
+            for pass in 0..20_000 {
+                let counted = is_counted();
+                if pass % locks == 0 {
+                    left_out = if counted { 0 } else { left_out + 1 };
+                    assert!(left_out < most, "of {locks}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn who_does_not_come_is_slow_unless_the_lock_is_passed_on_very_quickly() {
+        let looks = |takes| {
+            let mut turn = Turn::new(0, vec![0]);
+            let mut slow = 0..0;
+            loop {
+                match turn.section(0, takes) {
+                    Pass::Brief => {}
+                    Pass::Slow if slow.is_empty() => slow = turn.time..turn.time + 1,
+                    Pass::Slow => slow.end = turn.time,
+                    Pass::Due => return slow,
+                }
+                assert!(turn.time < 200_000_000, "never closed");
+            }
+        };
+        let slow = looks(1_000);
+        assert!(slow.start >> UNIT >= u64::from(WAKING) && slow.start < 350_000, "{slow:?}");
+        assert!(slow.end > 900_000, "{slow:?}");
+        assert!(looks(100).is_empty());
+    }
+
+    #[test]
+    fn passes_are_known_also_when_the_count_goes_round() {
+        let pace = Pace::new();
+        let mut counts = Vec::new();
+        for _ in 0..600 {
+            counts.push(pace.passes());
+            pace.pass_at(|| 0, false);
+        }
+        for pair in counts.windows(2) {
+            let each = if pair[0] < SINGLY { 1 } else { u32::from(EACH) };
+            assert_eq!(since(pair[0], pair[1]), each, "{pair:?}");
+        }
+        assert!(
+            counts
+                .windows(5)
+                .skip(usize::from(SINGLY))
+                .all(|five| since(five[0], five[4]) >= THRONG)
+        );
+        assert_eq!(since(100, 3), 0);
     }
 }

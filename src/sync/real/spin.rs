@@ -18,14 +18,53 @@ const BRIEF: u32 = 7;
 /// A patient one: 479, five to twelve microseconds, what it costs to sleep and be woken.
 const PATIENT: u32 = 19;
 
-/// Whoever meets others again after less than this, …
+/// Whoever meets others again after less than this …
+const SOON: Duration = Duration::from_nanos(350);
+/// … stands back so many times, …
+const TIMES: u8 = 32;
+/// … if it meets them after less than this, …
 const AGAIN: Duration = Duration::from_micros(2);
-/// … stands back for so long.
+/// … for so long, …
 const BACK: Duration = Duration::from_micros(1);
+/// … or so many hints, as the clock may stand.
+const HINTS: u32 = 128;
 
 thread_local! {
-    /// When the thread last met others, or had stood back.
-    static MET: Cell<Option<Instant>> = const { Cell::new(None) };
+    static MET: Cell<Met> = const { Cell::new(Met { last: None, left: 0 }) };
+}
+
+/// How a thread has met others.
+#[derive(Clone, Copy, Debug)]
+struct Met {
+    /// When it did so, or had stood back.
+    last: Option<Instant>,
+    /// How often it is to stand back.
+    left: u8,
+}
+
+impl Met {
+    /// It does again. Stands back if it is to, and says so, unless it lost its core meanwhile.
+    fn again(&mut self, clock: impl Fn() -> Instant) -> bool {
+        let start = clock();
+        let apart = self.last.replace(start).map(|last| start.saturating_duration_since(last));
+        let within = |limit| apart.is_some_and(|apart| apart < limit);
+        if self.left == 0 || !within(AGAIN) {
+            // Not this time, which shows how things are: with work of its own outside, it would not come so soon.
+            self.left = if within(SOON) { TIMES } else { 0 };
+            return false;
+        }
+        self.left -= 1;
+        for _ in 0..HINTS / 2 {
+            pause(2);
+            let now = clock();
+            self.last = Some(now);
+            let took = now.saturating_duration_since(start);
+            if took >= BACK {
+                return took < 2 * BACK;
+            }
+        }
+        true
+    }
 }
 
 /// 0 before it is known, then 1 for one core and 2 for more.
@@ -104,7 +143,7 @@ pub(super) fn pause(hints: u32) {
     for _ in 0..hints {
         hint::spin_loop();
     }
-    // Elsewhere a spin hint is such a fence itself, or nothing is known of it.
+    // On ARM a spin hint is such a fence itself; of others nothing is known.
     #[cfg(target_arch = "x86_64")]
     // SAFETY: every such processor has it.
     unsafe {
@@ -115,24 +154,18 @@ pub(super) fn pause(hints: u32) {
 /// The calling thread meets others where one at a time may go. If it does again and again, it stands back for a
 /// microsecond, and says so: then the others go on without it, and later it without them. When each goes as soon as it can,
 /// what they take in turn moves from core to core every few times, for which each waits several times as long as
-/// it takes to go. Who meets others now and then does not stand back.
+/// it takes to go. Who meets others now and then does not stand back, nor who has other work for as long as that takes.
 pub(crate) fn stands_back() -> bool {
-    if !several_cores() {
-        return false;
-    }
-    let start = Instant::now();
     // Where thread-locals are keys of the system, an ending thread has none.
-    let again = MET.try_with(|met| {
-        let again = met.get().is_some_and(|last| start.saturating_duration_since(last) < AGAIN);
-        let mut now = start;
-        while again && now.saturating_duration_since(start) < BACK {
-            pause(2);
-            now = Instant::now();
-        }
-        met.set(Some(now));
-        again
-    });
-    again.unwrap_or(false)
+    several_cores()
+        && MET
+            .try_with(|met| {
+                let mut now = met.get();
+                let stands = now.again(Instant::now);
+                met.set(now);
+                stands
+            })
+            .unwrap_or(false)
 }
 
 /// With one core nobody can release the lock while we spin.
@@ -203,5 +236,59 @@ impl Wait {
 
     pub(crate) fn elapsed(self) -> Duration {
         self.since.elapsed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A clock that goes on by so much with each look.
+    fn ticking(step: Duration) -> impl Fn() -> Instant {
+        let now = Cell::new(Instant::now());
+        move || now.replace(now.get() + step)
+    }
+
+    const NEW: Met = Met { last: None, left: 0 };
+
+    #[test]
+    fn who_meets_others_soon_stands_back_some_times_and_then_looks_how_things_are() {
+        let (mut met, clock) = (NEW, ticking(Duration::from_nanos(100)));
+        assert!(!met.again(&clock));
+        for _ in 0..3 {
+            assert!(!met.again(&clock));
+            for _ in 0..TIMES {
+                let before = clock();
+                assert!(met.again(&clock));
+                let took = clock() - before;
+                assert!(took >= BACK && took < 2 * BACK, "{took:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn who_has_other_work_does_not_stand_back() {
+        let (mut met, clock) = (NEW, ticking(SOON));
+        assert!((0..100).all(|_| !met.again(&clock)));
+        // Nor any more, if that comes up meanwhile.
+        let last = clock();
+        let mut met = Met { last: Some(last), left: TIMES };
+        assert!(!met.again(|| last + AGAIN));
+    }
+
+    #[test]
+    fn who_lost_its_core_has_not_stood_back() {
+        let clock = ticking(Duration::from_millis(1));
+        let mut met = Met { last: Some(clock() + Duration::from_millis(1)), left: TIMES };
+        assert!(!met.again(clock));
+    }
+
+    #[test]
+    fn a_clock_that_stands_or_goes_back_keeps_nobody() {
+        let start = Instant::now();
+        let mut met = Met { last: Some(start), left: TIMES };
+        assert!(met.again(|| start));
+        let later = Cell::new(start + Duration::from_micros(1));
+        assert!(met.again(|| later.replace(start)));
     }
 }
