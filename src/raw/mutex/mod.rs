@@ -3,8 +3,8 @@
 //! Barging, because handing a lock to a thread that still sleeps leaves it idle for the microseconds that waking
 //! takes. Bounded, because barging alone starves. At most one waiter, the *head*, is awake and tries; the others sleep,
 //! and the next is woken when the head has got the lock. While anybody sleeps, turns go by a clock: when the
-//! last one to have slept got the lock a third of a millisecond ago, who releases it gives its core away now and then: on crowded
-//! cores that, and not the lock, is what the head waits for, and on others the lock need not lie idle while it is on its
+//! last one to have slept got the lock a third of a millisecond ago, who releases it gives its core away now and then: on
+//! crowded cores that, and not the lock, is what the head waits for, and on others the lock need not lie idle while it is on its
 //! way. If it has not come after a millisecond, the lock is closed to newcomers until it has it. Whoever runs into that
 //! gives its core away too, competes on if the head has come, and sleeps if not. Where the lock is passed on quickly, who
 //! was woken *dozes* until its turn is due, by a timer of its own, and leaves the lock to who has it: two threads that take
