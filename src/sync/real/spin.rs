@@ -19,7 +19,9 @@ const BRIEF: u32 = 7;
 const PATIENT: u32 = 19;
 
 /// Whoever meets others again after less than this …
-const SOON: Duration = Duration::from_nanos(500);
+const SOON: Duration = Duration::from_nanos(400);
+/// … so often in a row …
+const OFTEN: u8 = 3;
 /// … stands back so many times, …
 const TIMES: u8 = 32;
 /// … if it meets them after less than this, …
@@ -30,7 +32,7 @@ const BACK: Duration = Duration::from_micros(1);
 const HINTS: u32 = 128;
 
 thread_local! {
-    static MET: Cell<Met> = const { Cell::new(Met { last: None, left: 0 }) };
+    static MET: Cell<Met> = const { Cell::new(Met::NEVER) };
 }
 
 /// How a thread has met others.
@@ -38,11 +40,15 @@ thread_local! {
 struct Met {
     /// When it did so, or had stood back.
     last: Option<Instant>,
+    /// How often in a row that was soon.
+    soon: u8,
     /// How often it is to stand back.
     left: u8,
 }
 
 impl Met {
+    const NEVER: Self = Self { last: None, soon: 0, left: 0 };
+
     /// It does again. Stands back if it is to, and says so, unless it lost its core meanwhile.
     fn again(&mut self, clock: impl Fn() -> Instant) -> bool {
         let start = clock();
@@ -50,7 +56,11 @@ impl Met {
         let within = |limit| apart.is_some_and(|apart| apart < limit);
         if self.left == 0 || !within(AGAIN) {
             // Not this time, which shows how things are: with work of its own outside, it would not come so soon.
-            self.left = if within(SOON) { TIMES } else { 0 };
+            self.soon = if within(SOON) { self.soon + 1 } else { 0 };
+            self.left = 0;
+            if self.soon == OFTEN {
+                (self.soon, self.left) = (0, TIMES);
+            }
             return false;
         }
         self.left -= 1;
@@ -249,14 +259,12 @@ mod tests {
         move || now.replace(now.get() + step)
     }
 
-    const NEW: Met = Met { last: None, left: 0 };
-
     #[test]
     fn who_meets_others_soon_stands_back_some_times_and_then_looks_how_things_are() {
-        let (mut met, clock) = (NEW, ticking(Duration::from_nanos(100)));
+        let (mut met, clock) = (Met::NEVER, ticking(Duration::from_nanos(100)));
         assert!(!met.again(&clock));
         for _ in 0..3 {
-            assert!(!met.again(&clock));
+            assert!((0..OFTEN).all(|_| !met.again(&clock)));
             for _ in 0..TIMES {
                 let before = clock();
                 assert!(met.again(&clock));
@@ -268,25 +276,25 @@ mod tests {
 
     #[test]
     fn who_has_other_work_does_not_stand_back() {
-        let (mut met, clock) = (NEW, ticking(SOON));
+        let (mut met, clock) = (Met::NEVER, ticking(SOON));
         assert!((0..100).all(|_| !met.again(&clock)));
         // Nor any more, if that comes up meanwhile.
         let last = clock();
-        let mut met = Met { last: Some(last), left: TIMES };
+        let mut met = Met { last: Some(last), soon: 0, left: TIMES };
         assert!(!met.again(|| last + AGAIN));
     }
 
     #[test]
     fn who_lost_its_core_has_not_stood_back() {
         let clock = ticking(Duration::from_millis(1));
-        let mut met = Met { last: Some(clock() + Duration::from_millis(1)), left: TIMES };
+        let mut met = Met { last: Some(clock() + Duration::from_millis(1)), soon: 0, left: TIMES };
         assert!(!met.again(clock));
     }
 
     #[test]
     fn a_clock_that_stands_or_goes_back_keeps_nobody() {
         let start = Instant::now();
-        let mut met = Met { last: Some(start), left: TIMES };
+        let mut met = Met { last: Some(start), soon: 0, left: TIMES };
         assert!(met.again(|| start));
         let later = Cell::new(start + Duration::from_micros(1));
         assert!(met.again(|| later.replace(start)));
