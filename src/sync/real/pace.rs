@@ -300,9 +300,11 @@ mod tests {
         /// A thread had the lock for so long.
         fn section(&mut self, thread: usize, takes: u64) -> Pass {
             self.time += takes;
-            PASSES.set(self.numbers[thread]);
+            // This thread stands for all, wherever its own variables are.
+            let place = PASSES.with(|passes| place(ptr::from_ref(passes).addr()));
+            PASSES.set(self.numbers[thread].wrapping_sub(place));
             let counts = self.pace.counts();
-            self.numbers[thread] = PASSES.get();
+            self.numbers[thread] = PASSES.get().wrapping_add(place);
             #[expect(clippy::cast_possible_truncation, reason = "a face")]
             let now = || (self.time >> UNIT) as u8;
             if counts { self.pace.pass_at(now, false) } else { Pass::Brief }
@@ -337,7 +339,7 @@ mod tests {
 
     #[test]
     fn a_lock_is_closed_within_two_milliseconds_and_a_section() {
-        for threads in [1, 2, 3, 4, 8, 16] {
+        for threads in [1, 2, 3, 4, 8] {
             // Longer ones may fall into step with the clock's face.
             for takes in sections(20, 7_000_000) {
                 for seed in 0..if takes < 1_000 { 2 } else { 10 } {
