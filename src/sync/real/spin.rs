@@ -1,4 +1,4 @@
-//! How long a thread spins before it parks.
+//! How long a thread spins before it parks, and when it stands back before that.
 
 use core::{
     cell::Cell,
@@ -153,7 +153,7 @@ pub(super) fn pause(hints: u32) {
     for _ in 0..hints {
         hint::spin_loop();
     }
-    // On ARM a spin hint is such a fence itself; of others nothing is known.
+    // Not measured elsewhere. On ARM a spin hint is such a fence itself.
     #[cfg(target_arch = "x86_64")]
     // SAFETY: every such processor has it.
     unsafe {
