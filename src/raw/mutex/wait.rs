@@ -371,7 +371,9 @@ impl RawMutex {
             Pass::Brief => {}
             Pass::Slow => {
                 let coming = waiters & COMING;
-                if waiters & ASLEEP != 0 && coming != 0 && coming < MANY_COMING {
+                if waiters & DOZING != 0 && coming == 0 {
+                    self.rouse();
+                } else if waiters & ASLEEP != 0 && coming != 0 && coming < MANY_COMING {
                     // Relaxed: no data. If something has changed, one of the next asks again.
                     let more = waiters + ONE_COMING;
                     if self.waiters.compare_exchange(waiters, more, Relaxed, Relaxed).is_ok() {
