@@ -9,8 +9,10 @@
 //! gives its core away too, competes on if the head has come, and sleeps if not. Where the lock is passed on quickly, who
 //! was woken *dozes* until its turn is due, by a timer of its own, and leaves the lock to who has it: two threads that take
 //! a short section in turn are slower than one alone, as the line goes to and fro for each. For the same reason a newcomer
-//! that runs into others again and again *stands back* for a microsecond before it looks, and where one thread takes the lock
-//! all the while, and others sleep, it sleeps too. (The pause before a look is Anderson's
+//! that runs into others again and again measures how fast one goes alone, as a head that does not look at the lock, and
+//! if that is faster *stands back* for a microsecond before it looks, later, each time. Where one thread takes the lock
+//! all the while, and others sleep, it sleeps too; where nobody is known to wait it *rests* once in a millisecond, as a dozer, so
+//! that others which want its core are known too. (The pause before a look is Anderson's
 //! [delay](https://doi.org/10.1109/71.80120); Go's
 //! [starvation mode](https://github.com/golang/go/blob/master/src/internal/sync/mutex.go) hands over to sleepers;
 //! `nsync`'s [designated waker](https://github.com/google/nsync) counts failed wake-ups; few awake and the rest asleep
@@ -48,6 +50,7 @@
 //! | `lock`        | `FREE → HELD`                         | no matter who waits                        |
 //! | `unlock`      | `HELD → FREE`, `RESERVED` if `CLOSED` | always                                     |
 //! | newcomer      | → `HEAD`                              | nobody sees to sleepers: none of the four is set |
+//! | newcomer      | → `HEAD`, measures                    | it met others soon and often, and nobody is known to wait; then it tries, or dozes as below, though it was not woken and nobody else sleeps |
 //! | newcomer      | → `QUEUED`, sleeps                    | otherwise, having spun in vain, or if the lock is closed, or taken in a throng |
 //! | head          | `FREE`, `RESERVED → HELD`             | then leaves: `WAKE` if anybody sleeps and nobody is coming |
 //! | head          | → `CLOSED`                            | a brief spin was in vain                   |

@@ -9,7 +9,8 @@ use crate::sync::{
     atomic::Ordering::{AcqRel, Relaxed},
     pace::Pass,
     park::{self, Parked},
-    spin::{self, Spin, Wait},
+    spin::{Spin, Wait},
+    stand_back::{self, Meeting},
     time::{self, Instant},
 };
 
@@ -36,15 +37,23 @@ impl RawMutex {
         if time::is_past(deadline) {
             return self.try_lock();
         }
+        let start = self.pace.passes();
+        let (thronged, measures) = match stand_back::meets() {
+            Meeting::StoodBack => (self.pace.is_thronged(start), false),
+            Meeting::Measure => (false, self.waiters.load(Relaxed) == 0),
+            Meeting::Compete => (false, false),
+        };
         let mut waits = None;
-        if self.compete(&mut waits) {
+        if !thronged && !measures && self.compete(start, &mut waits) {
             if let Some(wait) = waits {
                 observer.waited(wait);
             }
             return true;
         }
         let wait = waits.unwrap_or_else(Wait::start);
-        let got = self.wait(observer, deadline);
+        let place = self.enter();
+        let rests = measures && place == Place::Head && stand_back::measures(|| self.pace.passed());
+        let got = self.wait(place, rests, observer, deadline);
         if got {
             observer.waited(wait);
         }
@@ -52,11 +61,7 @@ impl RawMutex {
     }
 
     /// Tries as a newcomer, until it is better to sleep.
-    fn compete(&self, waits: &mut Option<Wait>) -> bool {
-        let start = self.pace.passes();
-        if spin::stands_back() && self.pace.is_thronged(start) {
-            return false;
-        }
+    fn compete(&self, start: u8, waits: &mut Option<Wait>) -> bool {
         let mut spin = Spin::patient();
         loop {
             // A load first, which leaves the line shared while the lock is held.
@@ -79,10 +84,19 @@ impl RawMutex {
         }
     }
 
-    fn wait(&self, observer: &impl Observer, deadline: Option<Instant>) -> bool {
-        let mut place = self.enter();
+    /// In this place, until it has the lock or the deadline has passed. A head may be to rest first.
+    fn wait(
+        &self,
+        mut place: Place,
+        rests: bool,
+        observer: &impl Observer,
+        deadline: Option<Instant>,
+    ) -> bool {
         let mut slept = false;
         let mut vainly = 0_u32;
+        if let Some(after) = rests.then(|| self.doze(false, observer, deadline)).flatten() {
+            (place, slept) = (after, true);
+        }
         loop {
             let mut sleep = Sleep::Fenced;
             if place == Place::Head {
@@ -109,7 +123,8 @@ impl RawMutex {
                         // Who slept before it ever tried dozes, once. That counts as a try.
                         Place::Head if vainly == 0 => {
                             vainly = 1;
-                            self.doze(deadline, observer)
+                            let alone = self.waiters.load(Relaxed) & QUEUED == 0;
+                            self.doze(alone, observer, deadline).unwrap_or(Place::Head)
                         }
                         place => place,
                     }
@@ -155,17 +170,21 @@ impl RawMutex {
     }
 
     /// The head leaves the lock to those who pass it on quickly, until a turn is due, or its deadline has passed.
-    fn doze(&self, deadline: Option<Instant>, observer: &impl Observer) -> Place {
-        let alone = self.waiters.load(Relaxed) & QUEUED == 0;
+    fn doze(
+        &self,
+        alone: bool,
+        observer: &impl Observer,
+        deadline: Option<Instant>,
+    ) -> Option<Place> {
         let is_held = || self.lock.load(Relaxed) == HELD;
-        let Some(rest) = self.pace.rest(alone, is_held) else { return Place::Head };
+        let rest = self.pace.rest(alone, is_held)?;
         observer.parks();
         let until = time::within(deadline, rest);
         let gone = |last| self.gone(FRONT, last);
         match park::park(&self.lock, || self.lie_down(), gone, Some(until)) {
-            Parked::Changed => Place::Head,
-            Parked::Woken => self.arrive(ONE_COMING),
-            Parked::TimedOut => self.arrive(0),
+            Parked::Changed => None,
+            Parked::Woken => Some(self.arrive(ONE_COMING)),
+            Parked::TimedOut => Some(self.arrive(0)),
         }
     }
 

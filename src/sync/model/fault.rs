@@ -22,6 +22,8 @@ pub enum Kind {
     SlowWaking,
     /// The lock is passed on quickly by those who are awake.
     Quick,
+    /// Who finds the lock held is to rest, known to wait.
+    Rest,
     /// The kernel makes no fence after all.
     Refusal,
     /// Code handed in by the user panics.

@@ -10,6 +10,7 @@ pub(crate) mod pace;
 pub mod park;
 pub(crate) mod section;
 pub(crate) mod spin;
+pub(crate) mod stand_back;
 pub(crate) mod time;
 
 pub(crate) mod cell {
@@ -108,7 +109,9 @@ impl<T> core::ops::Deref for AtThreadEnd<T> {
 
 /// Behind `lockline::__private`.
 pub mod private {
-    pub use super::{asymmetric::release_by_store, audit, fault, pace::passed_on_quickly};
+    pub use super::{
+        asymmetric::release_by_store, audit, fault, pace::passed_on_quickly, stand_back::meet_often,
+    };
     pub use loom;
 
     /// The facade itself, for the fixtures that test the audit.

@@ -48,6 +48,10 @@ impl Pace {
         0
     }
 
+    pub(crate) fn passed(&self) -> u32 {
+        0
+    }
+
     /// A model does not spin.
     pub(crate) fn is_crowded(&self, _start: u8, _spin: &Spin) -> bool {
         false

@@ -25,11 +25,6 @@ impl Spin {
     }
 }
 
-/// Nor does anybody stand back.
-pub(crate) fn stands_back() -> bool {
-    false
-}
-
 /// Long where the model's fault says so.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Wait;

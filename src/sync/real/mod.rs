@@ -8,6 +8,7 @@ pub(crate) mod pace;
 pub(crate) mod park;
 pub(crate) mod section;
 pub(crate) mod spin;
+pub(crate) mod stand_back;
 pub(crate) mod time;
 
 pub(crate) use std::{thread_local as local_const, thread_local as local_lazy};

@@ -119,6 +119,11 @@ impl Pace {
         self.passes.load(Relaxed)
     }
 
+    /// How often somebody was passed in this turn.
+    pub(crate) fn passed(&self) -> u32 {
+        passes(self.passes())
+    }
+
     /// Whether the lock changed hands very often since `start`, when `spin` was new.
     pub(crate) fn is_crowded(&self, start: u8, spin: &Spin) -> bool {
         spin.pauses() == ROUNDS && since(start, self.passes()) >= CROWD

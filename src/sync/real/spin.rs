@@ -1,13 +1,11 @@
-//! How long a thread spins before it parks, and when it stands back before that.
+//! How long a thread spins before it parks.
 
 use core::{
-    cell::Cell,
     hint,
     sync::atomic::{AtomicU8, Ordering::Relaxed},
 };
 use std::{
     thread::available_parallelism,
-    thread_local,
     time::{Duration, Instant},
 };
 
@@ -17,65 +15,6 @@ const LONGEST: u32 = 5;
 const BRIEF: u32 = 7;
 /// A patient one: 479, five to twelve microseconds, what it costs to sleep and be woken.
 const PATIENT: u32 = 19;
-
-/// Whoever meets others again after less than this …
-const SOON: Duration = Duration::from_nanos(400);
-/// … so often in a row …
-const OFTEN: u8 = 3;
-/// … stands back so many times, …
-const TIMES: u8 = 32;
-/// … if it meets them after less than this, …
-const AGAIN: Duration = Duration::from_micros(2);
-/// … for so long, …
-const BACK: Duration = Duration::from_micros(1);
-/// … or so many hints, as the clock may stand.
-const HINTS: u32 = 128;
-
-thread_local! {
-    static MET: Cell<Met> = const { Cell::new(Met::NEVER) };
-}
-
-/// How a thread has met others.
-#[derive(Clone, Copy, Debug)]
-struct Met {
-    /// When it did so, or had stood back.
-    last: Option<Instant>,
-    /// How often in a row that was soon.
-    soon: u8,
-    /// How often it is to stand back.
-    left: u8,
-}
-
-impl Met {
-    const NEVER: Self = Self { last: None, soon: 0, left: 0 };
-
-    /// It does again. Stands back if it is to, and says so, unless it lost its core meanwhile.
-    fn again(&mut self, clock: impl Fn() -> Instant) -> bool {
-        let start = clock();
-        let apart = self.last.replace(start).map(|last| start.saturating_duration_since(last));
-        let within = |limit| apart.is_some_and(|apart| apart < limit);
-        if self.left == 0 || !within(AGAIN) {
-            // Not this time, which shows how things are: with work of its own outside, it would not come so soon.
-            self.soon = if within(SOON) { self.soon + 1 } else { 0 };
-            self.left = 0;
-            if self.soon == OFTEN {
-                (self.soon, self.left) = (0, TIMES);
-            }
-            return false;
-        }
-        self.left -= 1;
-        for _ in 0..HINTS / 2 {
-            pause(2);
-            let now = clock();
-            self.last = Some(now);
-            let took = now.saturating_duration_since(start);
-            if took >= BACK {
-                return took < 2 * BACK;
-            }
-        }
-        true
-    }
-}
 
 /// 0 before it is known, then 1 for one core and 2 for more.
 static CORES: AtomicU8 = AtomicU8::new(0);
@@ -161,23 +100,6 @@ pub(super) fn pause(hints: u32) {
     }
 }
 
-/// The calling thread meets others where one at a time may go. If it does again and again, it stands back for a
-/// microsecond, and says so: then the others go on without it, and later it without them. When each goes as soon as it can,
-/// what they take in turn moves from core to core every few times, for which each waits several times as long as
-/// it takes to go. Who meets others now and then does not stand back, nor who has other work for as long as that takes.
-pub(crate) fn stands_back() -> bool {
-    // Where thread-locals are keys of the system, an ending thread has none.
-    several_cores()
-        && MET
-            .try_with(|met| {
-                let mut now = met.get();
-                let stands = now.again(Instant::now);
-                met.set(now);
-                stands
-            })
-            .unwrap_or(false)
-}
-
 /// With one core nobody can release the lock while we spin.
 #[inline]
 pub(super) fn several_cores() -> bool {
@@ -246,57 +168,5 @@ impl Wait {
 
     pub(crate) fn elapsed(self) -> Duration {
         self.since.elapsed()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A clock that goes on by so much with each look.
-    fn ticking(step: Duration) -> impl Fn() -> Instant {
-        let now = Cell::new(Instant::now());
-        move || now.replace(now.get() + step)
-    }
-
-    #[test]
-    fn who_meets_others_soon_stands_back_some_times_and_then_looks_how_things_are() {
-        let (mut met, clock) = (Met::NEVER, ticking(Duration::from_nanos(100)));
-        assert!(!met.again(&clock));
-        for _ in 0..3 {
-            assert!((0..OFTEN).all(|_| !met.again(&clock)));
-            for _ in 0..TIMES {
-                let before = clock();
-                assert!(met.again(&clock));
-                let took = clock() - before;
-                assert!(took >= BACK && took < 2 * BACK, "{took:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn who_has_other_work_does_not_stand_back() {
-        let (mut met, clock) = (Met::NEVER, ticking(SOON));
-        assert!((0..100).all(|_| !met.again(&clock)));
-        // Nor any more, if that comes up meanwhile.
-        let last = clock();
-        let mut met = Met { last: Some(last), soon: 0, left: TIMES };
-        assert!(!met.again(|| last + AGAIN));
-    }
-
-    #[test]
-    fn who_lost_its_core_has_not_stood_back() {
-        let clock = ticking(Duration::from_millis(1));
-        let mut met = Met { last: Some(clock() + Duration::from_millis(1)), soon: 0, left: TIMES };
-        assert!(!met.again(clock));
-    }
-
-    #[test]
-    fn a_clock_that_stands_or_goes_back_keeps_nobody() {
-        let start = Instant::now();
-        let mut met = Met { last: Some(start), soon: 0, left: TIMES };
-        assert!(met.again(|| start));
-        let later = Cell::new(start + Duration::from_micros(1));
-        assert!(met.again(|| later.replace(start)));
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::harness::{Model, spawn};
 use lockline_loom::{
-    __private::{fault, inside, passed_on_quickly, release_by_store},
+    __private::{fault, inside, meet_often, passed_on_quickly, release_by_store},
     Mutex, MutexGuard, Policy, SendGuards,
 };
 use loom::thread::JoinHandle;
@@ -33,6 +33,12 @@ pub(crate) fn woken<R: 'static>(
     inside(m).leave();
     drop(held);
     other
+}
+
+/// Whoever finds the lock held, and nobody known to wait, rests before it tries.
+pub(crate) fn rest_first() {
+    passed_on_quickly();
+    meet_often();
 }
 
 /// The value, when everybody is done: nothing is left of those who waited.
@@ -100,6 +106,42 @@ both! { "mutex";
             other.join().unwrap();
         }
         assert_eq!(settled(&m), 3);
+    }
+
+    rests, "who rests before it has tried, known to wait, is not forgotten", None, |by_store| {
+        rest_first();
+        let m = one(by_store);
+        let other = spawn(&m, add);
+        add(&m);
+        other.join().unwrap();
+        assert_eq!(settled(&m), 2);
+    }
+
+    rests_for_long, "and is woken when a release finds that it does not come", Some(1), |by_store| {
+        rest_first();
+        let m = one(by_store);
+        let held = m.lock();
+        let other = spawn(&m, add);
+        // It rests in the first execution already.
+        loom::thread::yield_now();
+        drop(held);
+        add(&m);
+        other.join().unwrap();
+        assert_eq!(settled(&m), 2);
+    }
+
+    rests_before_others, "nor who comes to wait meanwhile", Some(0), |by_store| {
+        rest_first();
+        let m = one(by_store);
+        let held = m.lock();
+        let others = [spawn(&m, add), spawn(&m, add)];
+        // So that one rests and the other queues in the first execution already.
+        loom::thread::yield_now();
+        drop(held);
+        for other in others {
+            other.join().unwrap();
+        }
+        assert_eq!(settled(&m), 2);
     }
 
     twice, "a lock that is taken again and again wakes whoever waits", Some(3), |by_store| {

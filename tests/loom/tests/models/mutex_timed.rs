@@ -3,7 +3,7 @@
 
 use crate::{
     harness::{Model, spawn, variant},
-    mutex::{add, both, one, settled, woken},
+    mutex::{add, both, one, rest_first, settled, woken},
 };
 use lockline_loom::{__private::inside, Mutex, MutexGuard};
 use std::time::Duration;
@@ -116,6 +116,19 @@ both! { "mutex_timed";
         let other = spawn(&m, |m| add_within(m, ONE_SLEEP));
         add(&m);
         let got = other.join().unwrap();
+        assert_eq!(settled(&m), 1 + u32::from(got));
+    }
+
+    rests_in_vain, "one whose deadline passes while it rests leaves nothing, and who came behind it is woken", Some(0), |by_store| {
+        rest_first();
+        let m = one(by_store);
+        let held = m.lock();
+        let timed = spawn(&m, |m| add_within(m, ONE_SLEEP));
+        let other = spawn(&m, add);
+        loom::thread::yield_now();
+        drop(held);
+        let got = timed.join().unwrap();
+        other.join().unwrap();
         assert_eq!(settled(&m), 1 + u32::from(got));
     }
 

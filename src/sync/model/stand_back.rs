@@ -1,0 +1,33 @@
+//! Who meets others finds that it is to rest, where the model says so or its fault. Nobody stands back: a model explores
+//! every moment at which the next look could come.
+
+use super::fault;
+use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+static OFTEN: AtomicBool = AtomicBool::new(false);
+
+/// From now on everybody meets others often, and not by a fault only: what comes of that meets the other faults. For
+/// models, to begin with.
+pub fn meet_often() {
+    OFTEN.store(true, Relaxed);
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Meeting {
+    Compete,
+    #[allow(dead_code, reason = "as in the real one")]
+    StoodBack,
+    Measure,
+}
+
+pub(crate) fn meets() -> Meeting {
+    if OFTEN.load(Relaxed) || fault::here(fault::Kind::Rest) {
+        Meeting::Measure
+    } else {
+        Meeting::Compete
+    }
+}
+
+pub(crate) fn measures(_passes: impl Fn() -> u32) -> bool {
+    true
+}

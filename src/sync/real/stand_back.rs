@@ -1,0 +1,300 @@
+//! When a thread stands back, that meets others where one at a time may go.
+//!
+//! When each goes as soon as it can, what they take in turn moves from core to core every few times, for which each waits
+//! several times as long as it takes to go. Or it does not, and they get as much done in turn as two can: that depends
+//! on what they do inside and outside, and on the machine. So who meets others soon, again and again, measures: how long
+//! it took for *both* to go once is known from that, halved; how long it takes one *alone* it finds out by staying away
+//! for two microseconds, as a known waiter, whom others count as they pass. If that is clearly less, it stands back for a
+//! microsecond each time it meets them: then the others go on without it, and later it without them. Who meets others now
+//! and then does not, nor who has other work for as long as that takes. (With more than two, both are taken to be slower
+//! than they are.)
+//!
+//! Threads that stand back are not known to wait. If others want the core, nobody knows those either, and the system
+//! lets each run for milliseconds. So once in a millisecond who stands back *rests*, for a turn, and is known to: who runs
+//! on its core meanwhile, and finds the lock taken all the time, sleeps, and is known too.
+//!
+//! Heuristics, each thread's own: a mistake only costs time.
+
+use super::spin::{pause, several_cores};
+use core::cell::Cell;
+use std::{
+    thread_local,
+    time::{Duration, Instant},
+};
+
+/// Whoever meets others again after less than this …
+const SOON: Duration = Duration::from_nanos(400);
+/// … so often in a row measures, …
+const OFTEN: u8 = 3;
+/// … for so long, and if one alone is faster …
+const MEASURE: Duration = Duration::from_micros(2);
+/// … by one part in so many, which is what taking over costs, …
+const FASTER: u32 = 8;
+/// … stands back so many times, …
+const TIMES: u8 = 32;
+/// … if it meets them again after less than this, …
+const AGAIN: Duration = Duration::from_micros(2);
+/// … for so long.
+const BACK: Duration = Duration::from_micros(1);
+/// Never for more hints than these, as the clock may stand.
+const HINTS: u32 = 256;
+/// If one alone is not faster, it is so many meetings until it measures again.
+const SPARED: u16 = 1_000;
+/// Who stands back rests after so long.
+const REST: Duration = Duration::from_millis(1);
+
+thread_local! {
+    static MEETINGS: Cell<Meetings> = const { Cell::new(Meetings::NONE) };
+}
+
+/// What a thread does that meets others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Meeting {
+    /// It tries to go before them.
+    Compete,
+    /// It has stood back.
+    StoodBack,
+    /// It is to find out whether to stand back, by [`measures`].
+    Measure,
+}
+
+/// How a thread has met others.
+#[derive(Clone, Copy, Debug)]
+struct Meetings {
+    /// When it did so last, or had stood back.
+    last: Option<Instant>,
+    /// How often in a row that was soon, …
+    soon: u8,
+    /// … since when, …
+    first: Option<Instant>,
+    /// … and how long it took for each to go once, halved.
+    both: Duration,
+    /// How often it is to stand back; once more if it has not measured yet.
+    left: u8,
+    /// How often it is spared.
+    spared: u16,
+    /// Since when it stands back without a rest.
+    since: Option<Instant>,
+}
+
+impl Meetings {
+    const NONE: Self = Self {
+        last: None,
+        soon: 0,
+        first: None,
+        both: Duration::ZERO,
+        left: 0,
+        spared: 0,
+        since: None,
+    };
+
+    /// Meets others. Stands back if it is to.
+    fn again(&mut self, clock: impl Fn() -> Instant) -> Meeting {
+        let start = clock();
+        let before = self.last.replace(start);
+        let apart = before.map(|before| start.saturating_duration_since(before));
+        let within = |limit| apart.is_some_and(|apart| apart < limit);
+        if self.left == 0 || !within(AGAIN) {
+            self.left = 0;
+            self.competes(before.filter(|_| within(SOON)), start);
+            return Meeting::Compete;
+        }
+        self.left -= 1;
+        if self.left == TIMES {
+            return Meeting::Measure;
+        }
+        let (took, now) = stand(start, BACK, clock);
+        // After the last time one sees how things are: who has work of its own outside would not come so soon.
+        self.last = (self.left > 0).then_some(now);
+        // Unless it lost its core meanwhile.
+        if took < 2 * BACK { Meeting::StoodBack } else { Meeting::Compete }
+    }
+
+    /// It met others soon after it did so `before`, or not.
+    fn competes(&mut self, before: Option<Instant>, start: Instant) {
+        if self.spared > 0 {
+            self.spared -= 1;
+            return;
+        }
+        if before.is_none() || self.soon == 0 {
+            (self.soon, self.first) = (0, before);
+        }
+        self.soon += u8::from(before.is_some());
+        if let Some(first) = self.first.filter(|_| self.soon == OFTEN) {
+            self.both = start.saturating_duration_since(first) / (2 * u32::from(OFTEN));
+            (self.soon, self.left) = (0, TIMES + 1);
+        }
+    }
+
+    /// Stays away, and finds out how often others go meanwhile. Says whether to rest.
+    fn measures(&mut self, passes: impl Fn() -> u32, clock: impl Fn() -> Instant) -> bool {
+        let (took, now) = stand(clock(), MEASURE, clock);
+        self.last = Some(now);
+        match passes() {
+            // Nobody, or it lost its core: that says nothing.
+            _ if took >= 2 * MEASURE => return false,
+            0 => self.left = 0,
+            passes if took / passes * FASTER >= self.both * (FASTER - 1) => {
+                (self.left, self.spared) = (0, SPARED);
+            }
+            _ => {
+                let since = *self.since.get_or_insert(now);
+                let rests = now.saturating_duration_since(since) >= REST;
+                if rests {
+                    self.since = Some(now);
+                }
+                return rests;
+            }
+        }
+        self.since = None;
+        false
+    }
+}
+
+/// Lets a microsecond go by. Says how long it was, and until when.
+fn stand(start: Instant, long: Duration, clock: impl Fn() -> Instant) -> (Duration, Instant) {
+    let mut now = start;
+    for _ in 0..HINTS / 2 {
+        pause(2);
+        now = clock();
+        if now.saturating_duration_since(start) >= long {
+            break;
+        }
+    }
+    (now.saturating_duration_since(start), now)
+}
+
+/// The calling thread has found that somebody else is before it. Stands back if it is to.
+pub(crate) fn meets() -> Meeting {
+    if !several_cores() {
+        return Meeting::Compete;
+    }
+    with(|met| met.again(Instant::now)).unwrap_or(Meeting::Compete)
+}
+
+/// The calling thread is known to wait, so that `passes` are counted from now on: finds out how fast one goes alone. Says
+/// whether to rest.
+pub(crate) fn measures(passes: impl Fn() -> u32) -> bool {
+    with(|met| met.measures(passes, Instant::now)).unwrap_or(false)
+}
+
+fn with<R>(change: impl FnOnce(&mut Meetings) -> R) -> Option<R> {
+    // Where thread-locals are keys of the system, an ending thread has none.
+    MEETINGS
+        .try_with(|meetings| {
+            let mut now = meetings.get();
+            let result = change(&mut now);
+            meetings.set(now);
+            result
+        })
+        .ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NANOS: Duration = Duration::from_nanos(1);
+
+    /// A clock that goes on by so much with each look.
+    fn ticking(step: Duration) -> impl Fn() -> Instant {
+        let now = Cell::new(Instant::now());
+        move || now.replace(now.get() + step)
+    }
+
+    /// Meets others each time the clock shows more.
+    fn measured(alone: Duration, clock: impl Fn() -> Instant) -> (Meetings, bool) {
+        let mut met = Meetings::NONE;
+        assert!((0..=OFTEN).all(|_| met.again(&clock) == Meeting::Compete));
+        assert_eq!(met.again(&clock), Meeting::Measure);
+        let passes = || u32::try_from(MEASURE.as_nanos() / alone.as_nanos()).expect("a few");
+        let rests = met.measures(passes, clock);
+        (met, rests)
+    }
+
+    #[test]
+    fn who_meets_others_soon_stands_back_if_one_alone_is_faster_and_then_looks_how_things_are() {
+        let clock = ticking(200 * NANOS);
+        let (mut met, rests) = measured(86 * NANOS, &clock);
+        assert_eq!(met.both, 100 * NANOS);
+        assert!(!rests);
+        for _ in 0..3 {
+            for _ in 0..TIMES {
+                let before = clock();
+                assert_eq!(met.again(&clock), Meeting::StoodBack);
+                let took = clock() - before;
+                assert!(took >= BACK && took < 2 * BACK, "{took:?}");
+            }
+            assert!((0..=OFTEN).all(|_| met.again(&clock) == Meeting::Compete));
+            assert_eq!(met.again(&clock), Meeting::Measure);
+        }
+    }
+
+    #[test]
+    fn who_is_as_fast_beside_others_does_not_stand_back_and_measures_seldom() {
+        let clock = ticking(200 * NANOS);
+        let (mut met, rests) = measured(90 * NANOS, &clock);
+        assert!(!rests);
+        let spared = (0..2 * usize::from(SPARED))
+            .take_while(|_| met.again(&clock) == Meeting::Compete)
+            .count();
+        assert_eq!(spared, usize::from(SPARED) + usize::from(OFTEN));
+    }
+
+    #[test]
+    fn who_has_other_work_does_not_stand_back() {
+        let (mut met, clock) = (Meetings::NONE, ticking(SOON));
+        assert!((0..100).all(|_| met.again(&clock) == Meeting::Compete));
+        // Nor any more, if that comes up meanwhile.
+        let last = clock();
+        let mut met = Meetings { last: Some(last), left: TIMES, ..Meetings::NONE };
+        assert_eq!(met.again(|| last + AGAIN), Meeting::Compete);
+        assert_eq!(met.left, 0);
+    }
+
+    #[test]
+    fn nobody_measures_by_one_who_has_the_lock_for_long_or_when_it_lost_its_core() {
+        let mut met = Meetings { left: TIMES, both: 100 * NANOS, ..Meetings::NONE };
+        assert!(!met.measures(|| 0, ticking(MEASURE)));
+        assert_eq!((met.left, met.spared), (0, 0));
+        let mut met = Meetings { left: TIMES, both: 100 * NANOS, ..Meetings::NONE };
+        assert!(!met.measures(|| 1, ticking(2 * MEASURE)));
+        assert_eq!((met.left, met.spared), (TIMES, 0));
+    }
+
+    #[test]
+    fn who_stands_back_for_a_millisecond_rests_once() {
+        let clock = ticking(100 * NANOS);
+        let start = clock();
+        let (mut met, _) = measured(10 * NANOS, &clock);
+        let mut rests = Vec::new();
+        while clock() - start < 3 * REST {
+            if met.again(&clock) == Meeting::Measure && met.measures(|| 200, &clock) {
+                rests.push((clock() - start).as_micros());
+            }
+        }
+        assert_eq!(rests.len(), 2, "{rests:?}");
+        assert!(
+            (1_000..1_100).contains(&rests[0]) && (2_000..2_200).contains(&rests[1]),
+            "{rests:?}"
+        );
+    }
+
+    #[test]
+    fn who_lost_its_core_has_not_stood_back() {
+        let clock = ticking(Duration::from_millis(1));
+        let last = clock() + Duration::from_millis(1);
+        let mut met = Meetings { last: Some(last), left: TIMES, ..Meetings::NONE };
+        assert_eq!(met.again(clock), Meeting::Compete);
+    }
+
+    #[test]
+    fn a_clock_that_stands_or_goes_back_keeps_nobody() {
+        let start = Instant::now();
+        let mut met = Meetings { last: Some(start), left: TIMES, ..Meetings::NONE };
+        assert_eq!(met.again(|| start), Meeting::StoodBack);
+        assert!(!met.measures(|| 1, || start));
+        let later = Cell::new(start + Duration::from_micros(1));
+        assert_eq!(met.again(|| later.replace(start)), Meeting::Compete);
+    }
+}
