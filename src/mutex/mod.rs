@@ -72,10 +72,11 @@ use std::{
 /// # Blocking
 ///
 /// A newcomer spins for a few microseconds, not at all on one core or where the lock changes hands too fast for that
-/// to help, and then sleeps. Whoever runs into others at a lock time and again within a microsecond or two measures for two
-/// microseconds how fast one goes alone. If that is faster than both together, it stands back for a microsecond each time
-/// before it looks again, also with other locks in hand, so that a lock and what it protects stay in one core's cache for
-/// longer, and once in a millisecond sleeps for a turn. Who has other work for as long does not.
+/// to help, and then sleeps. Whoever runs into others at locks time and again, within 0.4 microseconds, stays away for two
+/// and measures how fast the others go without it. If that is clearly faster, it stands back for a microsecond each time before
+/// it looks again, also with other locks in hand, so that a lock and what it protects stay in one core's cache for
+/// longer; and about once in a millisecond of that it sleeps for a turn, so that others which want its core come to know. Who has
+/// other work for a few microseconds does not.
 /// Where the lock is closed it gives its core away a few times instead, for the waiter to come.
 /// A release does not block, but where a turn is due it may give the core away too, with this lock released; others that
 /// the thread holds stay locked meanwhile.

@@ -32,15 +32,15 @@
 //! | in `waiters` | meaning                                      | set by                   | cleared by              |
 //! |----------|--------------------------------------------------|--------------------------|-------------------------|
 //! | `HEAD`   | the head is awake                                | who becomes the head     | the head, leaving, or asleep under the queue's bucket |
-//! | `DOZING` | who was woken sleeps on `lock` until a turn is due | the head, in place of `HEAD` | who comes from it, or before it |
+//! | `DOZING` | who was the head sleeps on `lock` until a turn is due | the head, in place of `HEAD` | who comes from it, or before it |
 //! | `COMING` | how many were woken and have not come, three at most | who wakes            | who comes, each its own |
-//! | `WAKE`   | the next release must wake the first who sleeps  | the head, leaving or about to sleep | who takes on the wake, or becomes the head |
+//! | `WAKE`   | the next release must wake the first who sleeps  | the head, leaving or about to sleep; who releases, for a dozer | who takes on the wake, or becomes the head |
 //! | `QUEUED` | somebody may sleep on `waiters`, who was never woken | who goes to sleep    | under the queue's bucket, when it is empty |
-//! | `FRONT`  | somebody may sleep on `lock`, before those       | who goes to sleep again  | under the queue's bucket, when it is empty |
+//! | `FRONT`  | somebody may sleep on `lock`, before those       | who goes to sleep again, or dozes | under the queue's bucket, when it is empty |
 //! | `CLOSED` | releases leave `RESERVED`                        | the head; a release that finds a turn is overdue | the head; who finds nobody to wake |
 //!
 //! While anybody sleeps, one of `HEAD`, `COMING`, `WAKE` and `DOZING` is set: somebody sees to them. With `DOZING` there is no
-//! `HEAD`, neither of the others until a fair release, and `FRONT` as long as the dozer sleeps. (If it sleeps behind others
+//! `HEAD`, neither of the others until a release asks for the dozer, and `FRONT` as long as it sleeps. (If it sleeps behind others
 //! in front, one of those may come before it. Then it sleeps on without `DOZING`, and comes like anybody when its time is up.)
 //!
 //! # Transitions
@@ -50,7 +50,7 @@
 //! | `lock`        | `FREE → HELD`                         | no matter who waits                        |
 //! | `unlock`      | `HELD → FREE`, `RESERVED` if `CLOSED` | always                                     |
 //! | newcomer      | → `HEAD`                              | nobody sees to sleepers: none of the four is set |
-//! | newcomer      | → `HEAD`, measures                    | it met others soon and often, and nobody is known to wait; then it tries, or dozes as below, though it was not woken and nobody else sleeps |
+//! | newcomer      | → `HEAD`, measures                    | it met others soon and often, and nobody is known to wait; then it tries, or rests: dozes as below, though it was not woken and nobody else sleeps |
 //! | newcomer      | → `QUEUED`, sleeps                    | otherwise, having spun in vain, or if the lock is closed, or taken in a throng |
 //! | head          | `FREE`, `RESERVED → HELD`             | then leaves: `WAKE` if anybody sleeps and nobody is coming |
 //! | head          | → `CLOSED`                            | a brief spin was in vain                   |

@@ -38,11 +38,13 @@ impl RawMutex {
             return self.try_lock();
         }
         let start = self.pace.passes();
-        let (thronged, measures) = match stand_back::meets() {
-            Meeting::StoodBack => (self.pace.is_thronged(start), false),
-            Meeting::Measure => (false, self.waiters.load(Relaxed) == 0),
-            Meeting::Compete => (false, false),
-        };
+        let met = stand_back::meets();
+        let measures = met == Meeting::Measure && self.waiters.load(Relaxed) == 0;
+        if met == Meeting::Measure && !measures {
+            // Others are known to wait, and so it is counted how often they are passed.
+            stand_back::stands();
+        }
+        let thronged = met != Meeting::Compete && self.pace.is_thronged(start);
         let mut waits = None;
         if !thronged && !measures && self.compete(start, &mut waits) {
             if let Some(wait) = waits {
@@ -92,11 +94,10 @@ impl RawMutex {
         observer: &impl Observer,
         deadline: Option<Instant>,
     ) -> bool {
-        let mut slept = false;
-        let mut vainly = 0_u32;
-        if let Some(after) = rests.then(|| self.doze(false, observer, deadline)).flatten() {
-            (place, slept) = (after, true);
-        }
+        let rested = rests.then(|| self.doze(false, observer, deadline)).flatten();
+        let mut slept = rested.is_some();
+        let mut vainly = u32::from(slept);
+        place = rested.unwrap_or(place);
         loop {
             let mut sleep = Sleep::Fenced;
             if place == Place::Head {
@@ -203,13 +204,13 @@ impl RawMutex {
         false
     }
 
-    /// Who dozes is woken by our release. `DOZING` stays until somebody comes, so that a lock which is kept for a dozer
+    /// Who dozes is woken by our release, or by the next if ours is over. `DOZING` stays until somebody comes, so that a lock which is kept for a dozer
     /// whose time is up just now is not taken for left over. Without `FRONT` it is, and the dozer on its way. One that lies
     /// down only after this is missed, and comes when its time is up.
     pub(in crate::raw) fn rouse(&self) {
         let mut waiters = self.waiters.load(Relaxed);
         while waiters & (DOZING | FRONT) == DOZING | FRONT {
-            // Relaxed: read by our own release, as in `leave`.
+            // Relaxed: read by our own release, as in `leave`; if that is over, a request.
             match self.waiters.compare_exchange_weak(waiters, waiters | WAKE, Relaxed, Relaxed) {
                 Ok(_) => return,
                 Err(now) => waiters = now,
@@ -237,14 +238,13 @@ impl RawMutex {
         loop {
             let head = waiters & (AWAKE | WAKE | DOZING) == 0;
             let change = waiters | if head { HEAD } else { QUEUED };
+            // Before anybody counts that we are passed.
+            if waiters & ASLEEP == 0 {
+                self.pace.begin();
+            }
             // Relaxed: a place in line, and no data.
             match self.waiters.compare_exchange_weak(waiters, change, Relaxed, Relaxed) {
-                Ok(_) => {
-                    if waiters & ASLEEP == 0 {
-                        self.pace.begin();
-                    }
-                    return if head { Place::Head } else { Place::Queue };
-                }
+                Ok(_) => return if head { Place::Head } else { Place::Queue },
                 Err(now) => waiters = now,
             }
         }

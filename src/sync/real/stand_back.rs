@@ -2,15 +2,16 @@
 //!
 //! When each goes as soon as it can, what they take in turn moves from core to core every few times, for which each waits
 //! several times as long as it takes to go. Or it does not, and they get as much done in turn as two can: that depends
-//! on what they do inside and outside, and on the machine. So who meets others soon, again and again, measures: how long
-//! it took for *both* to go once is known from that, halved; how long it takes one *alone* it finds out by staying away
-//! for two microseconds, as a known waiter, whom others count as they pass. If that is clearly less, it stands back for a
-//! microsecond each time it meets them: then the others go on without it, and later it without them. Who meets others now
-//! and then does not, nor who has other work for as long as that takes. (With more than two, both are taken to be slower
-//! than they are.)
+//! on what they do inside and outside, and on the machine. So who meets others soon, again and again, measures. While
+//! *both* go, each does so once or more often from one meeting to the next: half of the shortest such time is about what it
+//! takes for one to go. (That is too much where some go without meeting anybody, or with a third thread.) How long it takes one *alone* is
+//! found out by staying away for two microseconds, as a known waiter, whom others count as they pass. If that is
+//! clearly less, it stands back for a microsecond each time it meets them: then the others go on without it, and later it
+//! without them. Who meets others now and then does not, nor who has other work for as long as that takes. Where others
+//! are known to wait already, who is to measure only stands back once, and sleeps if the lock is taken all the while.
 //!
 //! Threads that stand back are not known to wait. If others want the core, nobody knows those either, and the system
-//! lets each run for milliseconds. So once in a millisecond who stands back *rests*, for a turn, and is known to: who runs
+//! lets each run for milliseconds. So about once in a millisecond who stands back *rests*, for a turn, and is known to: who runs
 //! on its core meanwhile, and finds the lock taken all the time, sleeps, and is known too.
 //!
 //! Heuristics, each thread's own: a mistake only costs time.
@@ -40,8 +41,8 @@ const BACK: Duration = Duration::from_micros(1);
 const HINTS: u32 = 256;
 /// If one alone is not faster, it is so many meetings until it measures again.
 const SPARED: u16 = 1_000;
-/// Who stands back rests after so long.
-const REST: Duration = Duration::from_millis(1);
+/// Who has stood back for so long in all rests: that is about once in a millisecond.
+const REST: Duration = Duration::from_micros(500);
 
 thread_local! {
     static MEETINGS: Cell<Meetings> = const { Cell::new(Meetings::NONE) };
@@ -54,7 +55,7 @@ pub(crate) enum Meeting {
     Compete,
     /// It has stood back.
     StoodBack,
-    /// It is to find out whether to stand back, by [`measures`].
+    /// It is to find out whether to stand back, by [`measures`], or [`stands`] back now.
     Measure,
 }
 
@@ -65,27 +66,24 @@ struct Meetings {
     last: Option<Instant>,
     /// How often in a row that was soon, …
     soon: u8,
-    /// … since when, …
-    first: Option<Instant>,
-    /// … and how long it took for each to go once, halved.
+    /// … and half of how soon it was once: in that time, each goes once or more often.
     both: Duration,
-    /// How often it is to stand back; once more if it has not measured yet.
+    /// How often it is to stand back.
     left: u8,
     /// How often it is spared.
     spared: u16,
-    /// Since when it stands back without a rest.
-    since: Option<Instant>,
+    /// For how long it has stood back without a rest.
+    stood: Duration,
 }
 
 impl Meetings {
     const NONE: Self = Self {
         last: None,
         soon: 0,
-        first: None,
-        both: Duration::ZERO,
+        both: Duration::MAX,
         left: 0,
         spared: 0,
-        since: None,
+        stood: Duration::ZERO,
     };
 
     /// Meets others. Stands back if it is to.
@@ -93,65 +91,67 @@ impl Meetings {
         let start = clock();
         let before = self.last.replace(start);
         let apart = before.map(|before| start.saturating_duration_since(before));
-        let within = |limit| apart.is_some_and(|apart| apart < limit);
-        if self.left == 0 || !within(AGAIN) {
+        if self.left == 0 || apart.is_none_or(|apart| apart >= AGAIN) {
             self.left = 0;
-            self.competes(before.filter(|_| within(SOON)), start);
-            return Meeting::Compete;
+            return self.competes(apart.filter(|&apart| apart < SOON));
         }
         self.left -= 1;
-        if self.left == TIMES {
-            return Meeting::Measure;
-        }
         let (took, now) = stand(start, BACK, clock);
         // After the last time one sees how things are: who has work of its own outside would not come so soon.
         self.last = (self.left > 0).then_some(now);
         // Unless it lost its core meanwhile.
-        if took < 2 * BACK { Meeting::StoodBack } else { Meeting::Compete }
+        if took >= 2 * BACK {
+            return Meeting::Compete;
+        }
+        self.stood += took;
+        Meeting::StoodBack
     }
 
-    /// It met others soon after it did so `before`, or not.
-    fn competes(&mut self, before: Option<Instant>, start: Instant) {
+    /// It met others soon after it did so before, or not.
+    fn competes(&mut self, soon: Option<Duration>) -> Meeting {
         if self.spared > 0 {
             self.spared -= 1;
-            return;
+            return Meeting::Compete;
         }
-        if before.is_none() || self.soon == 0 {
-            (self.soon, self.first) = (0, before);
+        let Some(apart) = soon else {
+            (self.soon, self.both) = (0, Duration::MAX);
+            return Meeting::Compete;
+        };
+        self.soon += 1;
+        self.both = self.both.min(apart / 2);
+        if self.soon < OFTEN {
+            return Meeting::Compete;
         }
-        self.soon += u8::from(before.is_some());
-        if let Some(first) = self.first.filter(|_| self.soon == OFTEN) {
-            self.both = start.saturating_duration_since(first) / (2 * u32::from(OFTEN));
-            (self.soon, self.left) = (0, TIMES + 1);
-        }
+        self.soon = 0;
+        Meeting::Measure
     }
 
     /// Stays away, and finds out how often others go meanwhile. Says whether to rest.
     fn measures(&mut self, passes: impl Fn() -> u32, clock: impl Fn() -> Instant) -> bool {
         let (took, now) = stand(clock(), MEASURE, clock);
+        let both = core::mem::replace(&mut self.both, Duration::MAX);
         self.last = Some(now);
         match passes() {
             // Nobody, or it lost its core: that says nothing.
-            _ if took >= 2 * MEASURE => return false,
-            0 => self.left = 0,
-            passes if took / passes * FASTER >= self.both * (FASTER - 1) => {
-                (self.left, self.spared) = (0, SPARED);
+            0 => false,
+            _ if took >= 2 * MEASURE => false,
+            passes if (took / passes).saturating_mul(FASTER) >= both.saturating_mul(FASTER - 1) => {
+                (self.spared, self.stood) = (SPARED, Duration::ZERO);
+                false
             }
             _ => {
-                let since = *self.since.get_or_insert(now);
-                let rests = now.saturating_duration_since(since) >= REST;
+                self.left = TIMES;
+                let rests = self.stood >= REST;
                 if rests {
-                    self.since = Some(now);
+                    self.stood = Duration::ZERO;
                 }
-                return rests;
+                rests
             }
         }
-        self.since = None;
-        false
     }
 }
 
-/// Lets a microsecond go by. Says how long it was, and until when.
+/// Lets some time go by. Says how long it was, and until when.
 fn stand(start: Instant, long: Duration, clock: impl Fn() -> Instant) -> (Duration, Instant) {
     let mut now = start;
     for _ in 0..HINTS / 2 {
@@ -176,6 +176,11 @@ pub(crate) fn meets() -> Meeting {
 /// whether to rest.
 pub(crate) fn measures(passes: impl Fn() -> u32) -> bool {
     with(|met| met.measures(passes, Instant::now)).unwrap_or(false)
+}
+
+/// The calling thread stands back once, without having measured.
+pub(crate) fn stands() {
+    stand(Instant::now(), BACK, Instant::now);
 }
 
 fn with<R>(change: impl FnOnce(&mut Meetings) -> R) -> Option<R> {
@@ -205,7 +210,7 @@ mod tests {
     /// Meets others each time the clock shows more.
     fn measured(alone: Duration, clock: impl Fn() -> Instant) -> (Meetings, bool) {
         let mut met = Meetings::NONE;
-        assert!((0..=OFTEN).all(|_| met.again(&clock) == Meeting::Compete));
+        assert!((0..OFTEN).all(|_| met.again(&clock) == Meeting::Compete));
         assert_eq!(met.again(&clock), Meeting::Measure);
         let passes = || u32::try_from(MEASURE.as_nanos() / alone.as_nanos()).expect("a few");
         let rests = met.measures(passes, clock);
@@ -216,7 +221,6 @@ mod tests {
     fn who_meets_others_soon_stands_back_if_one_alone_is_faster_and_then_looks_how_things_are() {
         let clock = ticking(200 * NANOS);
         let (mut met, rests) = measured(86 * NANOS, &clock);
-        assert_eq!(met.both, 100 * NANOS);
         assert!(!rests);
         for _ in 0..3 {
             for _ in 0..TIMES {
@@ -225,8 +229,35 @@ mod tests {
                 let took = clock() - before;
                 assert!(took >= BACK && took < 2 * BACK, "{took:?}");
             }
-            assert!((0..=OFTEN).all(|_| met.again(&clock) == Meeting::Compete));
+            assert!((0..OFTEN).all(|_| met.again(&clock) == Meeting::Compete));
             assert_eq!(met.again(&clock), Meeting::Measure);
+            assert!(!met.measures(|| 25, &clock));
+        }
+    }
+
+    #[test]
+    fn both_go_once_or_more_often_between_two_meetings() {
+        let mut met = Meetings::NONE;
+        let now = Cell::new(Instant::now());
+        let mut after = |nanos: u64| {
+            now.set(now.get() + Duration::from_nanos(nanos));
+            (met.again(|| now.get()), met.both)
+        };
+        assert_eq!(after(0), (Meeting::Compete, Duration::MAX));
+        assert_eq!(after(390), (Meeting::Compete, 195 * NANOS));
+        assert_eq!(after(400), (Meeting::Compete, Duration::MAX));
+        assert_eq!(after(300), (Meeting::Compete, 150 * NANOS));
+        assert_eq!(after(200), (Meeting::Compete, 100 * NANOS));
+        assert_eq!(after(390), (Meeting::Measure, 100 * NANOS));
+    }
+
+    #[test]
+    fn who_is_to_measure_and_does_not_has_to_meet_others_often_again() {
+        let (mut met, clock) = (Meetings::NONE, ticking(200 * NANOS));
+        assert!((0..OFTEN).all(|_| met.again(&clock) == Meeting::Compete));
+        for _ in 0..3 {
+            assert_eq!(met.again(&clock), Meeting::Measure);
+            assert!((1..OFTEN).all(|_| met.again(&clock) == Meeting::Compete));
         }
     }
 
@@ -238,7 +269,7 @@ mod tests {
         let spared = (0..2 * usize::from(SPARED))
             .take_while(|_| met.again(&clock) == Meeting::Compete)
             .count();
-        assert_eq!(spared, usize::from(SPARED) + usize::from(OFTEN));
+        assert_eq!(spared, usize::from(SPARED) + usize::from(OFTEN) - 1);
     }
 
     #[test]
@@ -254,30 +285,43 @@ mod tests {
 
     #[test]
     fn nobody_measures_by_one_who_has_the_lock_for_long_or_when_it_lost_its_core() {
-        let mut met = Meetings { left: TIMES, both: 100 * NANOS, ..Meetings::NONE };
+        let mut met = Meetings { both: 100 * NANOS, ..Meetings::NONE };
         assert!(!met.measures(|| 0, ticking(MEASURE)));
         assert_eq!((met.left, met.spared), (0, 0));
-        let mut met = Meetings { left: TIMES, both: 100 * NANOS, ..Meetings::NONE };
-        assert!(!met.measures(|| 1, ticking(2 * MEASURE)));
-        assert_eq!((met.left, met.spared), (TIMES, 0));
+        let mut met = Meetings { both: 100 * NANOS, ..Meetings::NONE };
+        assert!(!met.measures(|| 100, ticking(2 * MEASURE)));
+        assert_eq!((met.left, met.spared), (0, 0));
     }
 
     #[test]
-    fn who_stands_back_for_a_millisecond_rests_once() {
+    fn who_has_stood_back_for_long_rests_once() {
         let clock = ticking(100 * NANOS);
-        let start = clock();
         let (mut met, _) = measured(10 * NANOS, &clock);
-        let mut rests = Vec::new();
-        while clock() - start < 3 * REST {
-            if met.again(&clock) == Meeting::Measure && met.measures(|| 200, &clock) {
-                rests.push((clock() - start).as_micros());
+        let (mut stood, mut rests) = (Duration::ZERO, Vec::new());
+        while rests.len() < 3 {
+            match met.again(&clock) {
+                Meeting::StoodBack => stood += BACK,
+                Meeting::Measure if met.measures(|| 200, &clock) => {
+                    rests.push(stood);
+                    stood = Duration::ZERO;
+                }
+                _ => {}
             }
         }
-        assert_eq!(rests.len(), 2, "{rests:?}");
-        assert!(
-            (1_000..1_100).contains(&rests[0]) && (2_000..2_200).contains(&rests[1]),
-            "{rests:?}"
-        );
+        assert!(rests.iter().all(|&stood| stood >= REST && stood < REST + 40 * BACK), "{rests:?}");
+    }
+
+    #[test]
+    fn who_comes_now_and_then_does_not_rest() {
+        let mut met = Meetings::NONE;
+        let now = Cell::new(Instant::now());
+        for _ in 0..100 {
+            now.set(now.get() + Duration::from_millis(5));
+            let clock = || now.replace(now.get() + 200 * NANOS);
+            assert!((0..OFTEN).all(|_| met.again(clock) == Meeting::Compete));
+            assert_eq!(met.again(clock), Meeting::Measure);
+            assert!(!met.measures(|| 200, clock));
+        }
     }
 
     #[test]
@@ -294,7 +338,8 @@ mod tests {
         let mut met = Meetings { last: Some(start), left: TIMES, ..Meetings::NONE };
         assert_eq!(met.again(|| start), Meeting::StoodBack);
         assert!(!met.measures(|| 1, || start));
+        let mut met = Meetings { last: Some(start), left: TIMES, ..Meetings::NONE };
         let later = Cell::new(start + Duration::from_micros(1));
-        assert_eq!(met.again(|| later.replace(start)), Meeting::Compete);
+        assert_eq!(met.again(|| later.replace(start)), Meeting::StoodBack);
     }
 }

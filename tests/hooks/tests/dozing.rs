@@ -1,5 +1,5 @@
-//! One that dozes comes when a fair release gives it the lock, and not only when its time is up, which here is an hour
-//! away: who is missed never comes.
+//! One that dozes comes when a fair release gives it the lock, or when it is passed for long, and not only when its time is
+//! up, which here is an hour away: who is missed never comes.
 
 use lockline_hooks::{
     __private::{dozes_last, slept},
@@ -20,8 +20,8 @@ fn until(condition: impl Fn() -> bool) {
     }
 }
 
-/// Whether somebody dozed, when `meanwhile` ran with the lock held, and then came.
-fn dozes(meanwhile: impl FnOnce(&Mutex<bool>) + Send) -> bool {
+/// Whether somebody dozed, when `release` was to let it have the lock, and then came.
+fn dozes(release: impl FnOnce(&Mutex<bool>, MutexGuard<'_, bool>) + Send) -> bool {
     // The value says that the dozer-to-be has had it.
     let mutex = Mutex::new(false);
     let before = slept();
@@ -36,9 +36,8 @@ fn dozes(meanwhile: impl FnOnce(&Mutex<bool>) + Send) -> bool {
             let dozes = !*again;
             if dozes {
                 until(|| slept() > before);
-                meanwhile(&mutex);
+                release(&mutex, again);
             }
-            MutexGuard::unlock_fair(again);
             dozes
         });
         until(|| slept() > before);
@@ -51,18 +50,25 @@ fn dozes(meanwhile: impl FnOnce(&Mutex<bool>) + Send) -> bool {
 }
 
 #[test]
-fn a_fair_release_wakes_who_dozes() {
+fn who_dozes_is_woken() {
     dozes_last(true);
-    let mut dozers = 0;
-    while dozers < DOZERS {
-        dozers += u64::from(dozes(|_| {}));
-    }
-    while dozers < 2 * DOZERS {
-        let behind = |mutex: &Mutex<bool>| {
-            let start = Instant::now();
-            assert!(mutex.try_lock_for(A_MOMENT).is_none(), "held meanwhile");
-            assert!(start.elapsed() >= A_MOMENT, "gave up early");
-        };
-        dozers += u64::from(dozes(behind));
-    }
+    let some = |release: fn(&Mutex<bool>, MutexGuard<'_, bool>)| {
+        let mut dozers = 0;
+        while dozers < DOZERS {
+            dozers += u64::from(dozes(release));
+        }
+    };
+    some(|_, held| MutexGuard::unlock_fair(held));
+    // Also with one behind it that has given up.
+    some(|mutex, held| {
+        let start = Instant::now();
+        assert!(mutex.try_lock_for(A_MOMENT).is_none(), "held meanwhile");
+        assert!(start.elapsed() >= A_MOMENT, "gave up early");
+        MutexGuard::unlock_fair(held);
+    });
+    // Nobody is fair: it is woken before the lock would be closed for it.
+    some(|mutex, held| {
+        drop(held);
+        while !*mutex.lock() {}
+    });
 }

@@ -130,6 +130,18 @@ both! { "mutex";
         assert_eq!(settled(&m), 2);
     }
 
+    rests_only_as_head, "nor does anybody else rest than the head", Some(2), |by_store| {
+        rest_first();
+        let m = one(by_store);
+        let held = m.lock();
+        let others = [spawn(&m, add), spawn(&m, add)];
+        drop(held);
+        for other in others {
+            other.join().unwrap();
+        }
+        assert_eq!(settled(&m), 2);
+    }
+
     rests_before_others, "nor who comes to wait meanwhile", Some(0), |by_store| {
         rest_first();
         let m = one(by_store);
