@@ -6,7 +6,7 @@
 //! *both* go, each does so once or more often from one meeting to the next: half of the shortest such time is about what it
 //! takes for one to go. (That is too much where some go without meeting anybody, or with a third thread.) How long it takes one *alone* is
 //! found out by staying away for two microseconds, as a known waiter, whom others count as they pass. If that is
-//! clearly less, it stands back for a microsecond each time it meets them: then the others go on without it, and later it
+//! less, it stands back for a microsecond each time it meets them: then the others go on without it, and later it
 //! without them. Who meets others now and then does not, nor who has other work for as long as that takes. Where others
 //! are known to wait already, who is to measure only stands back once, and sleeps if the lock is taken all the while.
 //!
@@ -29,8 +29,6 @@ const SOON: Duration = Duration::from_nanos(400);
 const OFTEN: u8 = 3;
 /// … for so long, and if one alone is faster …
 const MEASURE: Duration = Duration::from_micros(2);
-/// … by one part in so many, which is what taking over costs, …
-const FASTER: u32 = 8;
 /// … stands back so many times, …
 const TIMES: u8 = 32;
 /// … if it meets them again after less than this, …
@@ -39,8 +37,8 @@ const AGAIN: Duration = Duration::from_micros(2);
 const BACK: Duration = Duration::from_micros(1);
 /// Never for more hints than these, as the clock may stand.
 const HINTS: u32 = 256;
-/// If one alone is not faster, it is so many meetings until it measures again.
-const SPARED: u16 = 1_000;
+/// If one alone is not faster, it is so many meetings until it measures again: about as long as it would stand back.
+const SPARED: u16 = 250;
 /// Who has stood back for so long in all rests: that is about once in a millisecond.
 const REST: Duration = Duration::from_micros(500);
 
@@ -135,7 +133,7 @@ impl Meetings {
             // Nobody, or it lost its core: that says nothing.
             0 => false,
             _ if took >= 2 * MEASURE => false,
-            passes if (took / passes).saturating_mul(FASTER) >= both.saturating_mul(FASTER - 1) => {
+            passes if took / passes >= both => {
                 (self.spared, self.stood) = (SPARED, Duration::ZERO);
                 false
             }
@@ -264,7 +262,7 @@ mod tests {
     #[test]
     fn who_is_as_fast_beside_others_does_not_stand_back_and_measures_seldom() {
         let clock = ticking(200 * NANOS);
-        let (mut met, rests) = measured(90 * NANOS, &clock);
+        let (mut met, rests) = measured(100 * NANOS, &clock);
         assert!(!rests);
         let spared = (0..2 * usize::from(SPARED))
             .take_while(|_| met.again(&clock) == Meeting::Compete)
