@@ -37,7 +37,7 @@
 //! | `WAKE`   | the next release must wake the first who sleeps  | the head, leaving or about to sleep; who releases, for a dozer | who takes on the wake, or becomes the head |
 //! | `QUEUED` | somebody may sleep on `waiters`, who was never woken | who goes to sleep    | under the queue's bucket, when it is empty |
 //! | `FRONT`  | somebody may sleep on `lock`, before those       | who goes to sleep again, or dozes | under the queue's bucket, when it is empty |
-//! | `CLOSED` | releases leave `RESERVED`                        | the head; a release that finds a turn is overdue | the head; who finds nobody to wake |
+//! | `CLOSED` | releases leave `RESERVED`                        | the head; a release that finds a turn is overdue, and nobody dozing | the head; who finds nobody to wake |
 //!
 //! While anybody sleeps, one of `HEAD`, `COMING`, `WAKE` and `DOZING` is set: somebody sees to them. With `DOZING` there is no
 //! `HEAD`, neither of the others until a release asks for the dozer, and `FRONT` as long as it sleeps. (If it sleeps behind others

@@ -54,7 +54,12 @@ impl RawMutex {
         }
         let wait = waits.unwrap_or_else(Wait::start);
         let place = self.enter();
-        let rests = measures && place == Place::Head && stand_back::measures(|| self.pace.passed());
+        let passed = || {
+            // Who comes to sleep beside us has the count begin anew.
+            let alone = self.waiters.load(Relaxed) & ASLEEP == 0;
+            if alone { self.pace.passed() } else { 0 }
+        };
+        let rests = measures && place == Place::Head && stand_back::measures(passed);
         let got = self.wait(place, rests, observer, deadline);
         if got {
             observer.waited(wait);
@@ -388,11 +393,15 @@ impl RawMutex {
     fn passes(&self, waiters: u8) {
         match self.pace.pass(waiters & DOZING != 0) {
             Pass::Brief => {}
+            // Closed for one that dozes, the lock would lie idle.
+            Pass::Slow | Pass::Due
+                if waiters & (DOZING | FRONT) == DOZING | FRONT && waiters & COMING == 0 =>
+            {
+                self.rouse();
+            }
             Pass::Slow => {
                 let coming = waiters & COMING;
-                if waiters & DOZING != 0 && coming == 0 {
-                    self.rouse();
-                } else if waiters & ASLEEP != 0 && coming != 0 && coming < MANY_COMING {
+                if waiters & ASLEEP != 0 && coming != 0 && coming < MANY_COMING {
                     // Relaxed: no data. If something has changed, one of the next asks again.
                     let more = waiters + ONE_COMING;
                     if self.waiters.compare_exchange(waiters, more, Relaxed, Relaxed).is_ok() {

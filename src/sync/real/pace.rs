@@ -86,7 +86,7 @@ pub(crate) enum Pass {
     Brief,
     /// Somebody is to come and does not. If it was woken, wakes another, who may find a core; if it dozes, wakes it.
     Slow,
-    /// Closes the lock: a turn is overdue.
+    /// A turn is overdue: closes the lock, or wakes who dozes.
     Due,
 }
 
@@ -424,5 +424,11 @@ mod tests {
                 .all(|five| since(five[0], five[4]) >= THRONG)
         );
         assert_eq!(since(100, 3), 0);
+        let pace = Pace::new();
+        for count in 1..=80 {
+            pace.pass_at(|| 0, false);
+            let beyond = u32::from(count - SINGLY.min(count));
+            assert_eq!(pace.passed(), u32::from(count.min(SINGLY)) + beyond * u32::from(EACH));
+        }
     }
 }

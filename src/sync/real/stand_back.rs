@@ -212,6 +212,7 @@ mod tests {
         assert_eq!(met.again(&clock), Meeting::Measure);
         let passes = || u32::try_from(MEASURE.as_nanos() / alone.as_nanos()).expect("a few");
         let rests = met.measures(passes, clock);
+        assert_eq!(met.both, Duration::MAX, "of the next meetings");
         (met, rests)
     }
 
@@ -227,6 +228,7 @@ mod tests {
                 let took = clock() - before;
                 assert!(took >= BACK && took < 2 * BACK, "{took:?}");
             }
+            assert!(met.last.is_none());
             assert!((0..OFTEN).all(|_| met.again(&clock) == Meeting::Compete));
             assert_eq!(met.again(&clock), Meeting::Measure);
             assert!(!met.measures(|| 25, &clock));

@@ -66,8 +66,13 @@ fn who_dozes_is_woken() {
         assert!(start.elapsed() >= A_MOMENT, "gave up early");
         MutexGuard::unlock_fair(held);
     });
-    // Nobody is fair: it is woken before the lock would be closed for it.
+    // Nobody is fair: it is woken when it does not come, and instead of the lock being closed for it.
     some(|mutex, held| {
+        drop(held);
+        while !*mutex.lock() {}
+    });
+    some(|mutex, held| {
+        thread::sleep(2 * A_MOMENT);
         drop(held);
         while !*mutex.lock() {}
     });
