@@ -61,13 +61,14 @@ use std::{
 /// anybody sleeps, a turn is due when an eighth of a millisecond has passed since the last of them got the lock: then who
 /// releases it gives its core away now and then, for the waiter to come. If that has not come after a quarter, another is
 /// woken too, who may find a core; after a millisecond the lock is closed, and newcomers queue, or wait until a waiter has
-/// had it. A waiter that is awake keeps it closed as soon as its turn is due. So a wait is bounded, for each waiter ahead and
-/// for the waiter itself, by an eighth of a millisecond, or one to two
-/// where there is no core to wake up on, as only some of the sections end with a look at the clock; by what is left of the
-/// section that is under way then; and by the waking. (Without a core: where many short sections are followed by long ones,
+/// had it. A waiter that is awake keeps it closed as soon as its turn is due. So a wait is bounded, for each waiter ahead
+/// and for the waiter itself, by an eighth of a millisecond, or one to two where there is no core to wake up on, as only
+/// some of the sections end with a look at the clock; by what is left of the section that is under way then; and by the
+/// waking. (Without a core: where many short sections are followed by long ones,
 /// some sixty of these may go first. And the clock's face shows 8.4 milliseconds: sections that take just as long, again and
 /// again, can fall into step with it.)
-/// [`unlock_fair`](MutexGuard::unlock_fair) gives the lock to the next waiter at once.
+/// [`unlock_fair`](MutexGuard::unlock_fair) gives the lock to the next waiter at once, or, if that is just about to sleep
+/// until its turn, then.
 ///
 /// # Blocking
 ///

@@ -61,7 +61,7 @@
 //! | who releases  | `WAKE →` one more `COMING`, and wakes | after the release                          |
 //! | who releases  | `WAKE →` none                         | the same, while the head is awake still: it tries again; or while three are coming |
 //! | who releases  | one more `COMING`, and wakes          | who was woken has not come for a quarter of a millisecond |
-//! | who releases  | `DOZING →` and `WAKE`                 | who dozes has not come for as long; the next release wakes it |
+//! | who releases  | `DOZING →` and `WAKE`                 | who dozes has not come for as long, or a turn is overdue; the next release wakes it |
 //! | who was woken | `COMING` one less, `→ HEAD`           | it runs; if there is a head, → `FRONT`, sleeps |
 //!
 //! # Edges
@@ -79,8 +79,9 @@
 //!
 //! Who sleeps comes in order, those in front first. Each turn takes an eighth of a millisecond where who was woken
 //! finds a core, and else a millisecond, and until somebody looks at the clock, which is before the second is over where
-//! sections are about as long as one another (tests in `sync/real/pace.rs`). Then what the holder at that moment still needs, and the waking. A head does not run for
-//! ever either: it spins for microseconds. A lock that is left alone while somebody dozes is taken when the timer ends.
+//! sections are about as long as one another (tests in `sync/real/pace.rs`). Then what the holder at that moment still
+//! needs, and the waking. A head does not run for ever either: it spins for microseconds. A lock that is left alone while
+//! somebody dozes is taken when the timer ends.
 //!
 //! # Checked by
 //!

@@ -78,7 +78,7 @@ impl Meetings {
     const NONE: Self = Self {
         last: None,
         soon: 0,
-        both: Duration::MAX,
+        both: Duration::ZERO,
         left: 0,
         spared: 0,
         stood: Duration::ZERO,
@@ -112,11 +112,12 @@ impl Meetings {
             return Meeting::Compete;
         }
         let Some(apart) = soon else {
-            (self.soon, self.both) = (0, Duration::MAX);
+            self.soon = 0;
             return Meeting::Compete;
         };
+        let before = if self.soon == 0 { Duration::MAX } else { self.both };
+        self.both = before.min(apart / 2);
         self.soon += 1;
-        self.both = self.both.min(apart / 2);
         if self.soon < OFTEN {
             return Meeting::Compete;
         }
@@ -127,13 +128,12 @@ impl Meetings {
     /// Stays away, and finds out how often others go meanwhile. Says whether to rest.
     fn measures(&mut self, passes: impl Fn() -> u32, clock: impl Fn() -> Instant) -> bool {
         let (took, now) = stand(clock(), MEASURE, clock);
-        let both = core::mem::replace(&mut self.both, Duration::MAX);
         self.last = Some(now);
         match passes() {
             // Nobody, or it lost its core: that says nothing.
             0 => false,
             _ if took >= 2 * MEASURE => false,
-            passes if took / passes >= both => {
+            passes if took / passes >= self.both => {
                 (self.spared, self.stood) = (SPARED, Duration::ZERO);
                 false
             }
@@ -205,14 +205,13 @@ mod tests {
         move || now.replace(now.get() + step)
     }
 
-    /// Meets others each time the clock shows more.
+    /// Meets others until it is to measure, and finds that one takes so long alone.
     fn measured(alone: Duration, clock: impl Fn() -> Instant) -> (Meetings, bool) {
         let mut met = Meetings::NONE;
         assert!((0..OFTEN).all(|_| met.again(&clock) == Meeting::Compete));
         assert_eq!(met.again(&clock), Meeting::Measure);
         let passes = || u32::try_from(MEASURE.as_nanos() / alone.as_nanos()).expect("a few");
         let rests = met.measures(passes, clock);
-        assert_eq!(met.both, Duration::MAX, "of the next meetings");
         (met, rests)
     }
 
@@ -243,12 +242,13 @@ mod tests {
             now.set(now.get() + Duration::from_nanos(nanos));
             (met.again(|| now.get()), met.both)
         };
-        assert_eq!(after(0), (Meeting::Compete, Duration::MAX));
-        assert_eq!(after(390), (Meeting::Compete, 195 * NANOS));
-        assert_eq!(after(400), (Meeting::Compete, Duration::MAX));
+        assert_eq!(after(0).0, Meeting::Compete);
+        assert_eq!(after(100), (Meeting::Compete, 50 * NANOS));
+        assert_eq!(after(400).0, Meeting::Compete);
         assert_eq!(after(300), (Meeting::Compete, 150 * NANOS));
         assert_eq!(after(200), (Meeting::Compete, 100 * NANOS));
         assert_eq!(after(390), (Meeting::Measure, 100 * NANOS));
+        assert_eq!(after(390), (Meeting::Compete, 195 * NANOS));
     }
 
     #[test]
@@ -291,6 +291,13 @@ mod tests {
         let mut met = Meetings { both: 100 * NANOS, ..Meetings::NONE };
         assert!(!met.measures(|| 100, ticking(2 * MEASURE)));
         assert_eq!((met.left, met.spared), (0, 0));
+    }
+
+    #[test]
+    fn who_finds_that_it_need_not_stand_back_has_not_stood_back_for_long() {
+        let mut met = Meetings { both: 100 * NANOS, stood: REST, ..Meetings::NONE };
+        assert!(!met.measures(|| 20, ticking(MEASURE)));
+        assert_eq!((met.spared, met.stood), (SPARED, Duration::ZERO));
     }
 
     #[test]
