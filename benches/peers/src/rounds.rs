@@ -1,7 +1,8 @@
-//! Every case once a round, in an order that changes from round to round.
+//! Every case once a round, in an order that changes from round to round: rows, and within each its cases.
 //!
 //! What drifts while we measure (clock rate, neighbours) then reaches all cases alike, and no case owes
-//! its figures to the one that always ran before it.
+//! its figures to the one that always ran before it. Cases that are compared are measured one right after another: a clock
+//! that changes every few seconds is the same for most of a row, and falls out of its ratios.
 
 use crate::case::{Case, Label, Sample};
 use lockline_harness::machine::Watch;
@@ -79,21 +80,21 @@ pub fn measure(mut cases: Vec<Case>, plan: Plan, mut progress: impl FnMut(&str))
     // The same orders in each run.
     let mut random = fastrand::Rng::with_seed(1);
     for early in [true, false] {
-        let mut order: Vec<_> =
-            (0..cases.len()).filter(|&index| cases[index].early == early).collect();
-        if order.is_empty() {
+        let mut rows = rows(&cases, early);
+        if rows.is_empty() {
             continue;
         }
-        progress(&format!("{} cases, {} rounds; sizing", order.len(), plan.rounds));
-        for &index in &order {
+        let count = rows.iter().map(Vec::len).sum::<usize>();
+        progress(&format!("{count} cases, {} rounds; sizing", plan.rounds));
+        for &index in rows.iter().flatten() {
             let shared = cases[index].label.threads > cores;
             let budget = plan.budget * if shared { 3 } else { 1 };
             measured[index].broken = cases[index].calibrate(budget).err();
         }
         for round in 1..=plan.rounds {
             progress(&format!("round {round} of {}", plan.rounds));
-            shuffle(&mut random, &mut order);
-            for &index in &order {
+            shuffle(&mut random, &mut rows);
+            for &index in rows.iter().flatten() {
                 let result = &mut measured[index];
                 if result.broken.is_none() {
                     result.sample(&mut cases[index], plan.tries);
@@ -109,11 +110,31 @@ pub fn measure(mut cases: Vec<Case>, plan: Plan, mut progress: impl FnMut(&str))
     measured
 }
 
-/// A new order in which the first case is not the one that was last.
-fn shuffle(random: &mut fastrand::Rng, order: &mut [usize]) {
-    let last = order.last().copied();
+/// The early cases, or the others, row by row.
+fn rows(cases: &[Case], early: bool) -> Vec<Vec<usize>> {
+    let mut rows: Vec<Vec<usize>> = Vec::new();
+    for index in (0..cases.len()).filter(|&index| cases[index].early == early) {
+        let row = |index: usize| (cases[index].label.group, &cases[index].label.row);
+        match rows.iter_mut().find(|others| row(others[0]) == row(index)) {
+            Some(others) => others.push(index),
+            None => rows.push(vec![index]),
+        }
+    }
+    rows
+}
+
+/// New orders, of rows and within each, in which what comes first is not what was last.
+fn shuffle(random: &mut fastrand::Rng, rows: &mut [Vec<usize>]) {
+    for row in rows.iter_mut() {
+        reorder(random, row);
+    }
+    reorder(random, rows);
+}
+
+fn reorder<T: Clone + PartialEq>(random: &mut fastrand::Rng, order: &mut [T]) {
+    let last = order.last().cloned();
     random.shuffle(order);
-    if order.len() > 1 && order.first().copied() == last {
+    if order.len() > 1 && order.first() == last.as_ref() {
         order.rotate_left(1);
     }
 }
@@ -154,13 +175,21 @@ mod tests {
     #[test]
     fn no_case_always_follows_the_same_one() {
         let mut random = fastrand::Rng::with_seed(1);
-        let mut order: Vec<usize> = (0..10).collect();
-        let mut before = vec![Vec::new(); order.len()];
+        let mut rows: Vec<Vec<usize>> = vec![(0..4).collect(), (4..9).collect(), vec![9]];
+        let mut before = vec![Vec::new(); 10];
+        let mut last = None;
         for _ in 0..7 {
-            shuffle(&mut random, &mut order);
-            for pair in order.windows(2) {
-                before[pair[1]].push(pair[0]);
+            shuffle(&mut random, &mut rows);
+            let order: Vec<_> = rows.iter().flatten().copied().collect();
+            for &case in &order {
+                assert_ne!(last, Some(case));
+                before[case].extend(last.replace(case));
             }
+            // Those of a row stay together.
+            let row = |case: usize| rows.iter().position(|row| row.contains(&case));
+            let mut visited: Vec<_> = order.iter().map(|&case| row(case)).collect();
+            visited.dedup();
+            assert_eq!(visited.len(), rows.len());
         }
         for mut seen in before {
             seen.sort_unstable();
