@@ -40,11 +40,12 @@ impl RawMutex {
         let start = self.pace.passes();
         let met = stand_back::meets();
         let measures = met == Meeting::Measure && self.waiters.load(Relaxed) == 0;
-        if met == Meeting::Measure && !measures {
-            // Others are known to wait, and so it is counted how often they are passed.
-            stand_back::stands();
-        }
-        let thronged = met != Meeting::Compete && self.pace.is_thronged(start);
+        let stood = match met {
+            Meeting::Compete => false,
+            Meeting::StoodBack => true,
+            Meeting::Measure => !measures && self.measures_or_stands(start),
+        };
+        let thronged = stood && self.pace.is_thronged(start);
         let mut waits = None;
         if !thronged && !measures && self.compete(start, &mut waits) {
             if let Some(wait) = waits {
@@ -65,6 +66,16 @@ impl RawMutex {
             observer.waited(wait);
         }
         got
+    }
+
+    /// Others are known to wait, and so it is counted how often they are passed: at first singly, which is a measurement. Says
+    /// whether we have stood back without one.
+    fn measures_or_stands(&self, start: u8) -> bool {
+        if self.pace.counts_singly() {
+            stand_back::measures(|| self.pace.passed_since(start));
+            return false;
+        }
+        stand_back::stands()
     }
 
     /// Tries as a newcomer, until it is better to sleep.

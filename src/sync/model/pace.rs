@@ -52,6 +52,14 @@ impl Pace {
         0
     }
 
+    pub(crate) fn counts_singly(&self) -> bool {
+        false
+    }
+
+    pub(crate) fn passed_since(&self, _start: u8) -> u32 {
+        0
+    }
+
     /// A model does not spin.
     pub(crate) fn is_crowded(&self, _start: u8, _spin: &Spin) -> bool {
         false

@@ -124,6 +124,16 @@ impl Pace {
         passes(self.passes())
     }
 
+    /// Whether passes are counted singly for a while yet.
+    pub(crate) fn counts_singly(&self) -> bool {
+        self.passes() < SINGLY / 2
+    }
+
+    /// How often somebody was passed since `start`; never if another turn has begun.
+    pub(crate) fn passed_since(&self, start: u8) -> u32 {
+        since(start, self.passes())
+    }
+
     /// Whether the lock changed hands very often since `start`, when `spin` was new.
     pub(crate) fn is_crowded(&self, start: u8, spin: &Spin) -> bool {
         spin.pauses() == ROUNDS && since(start, self.passes()) >= CROWD
@@ -366,6 +376,26 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn passes_since_a_moment_are_exact_while_they_are_counted_singly() {
+        let mut turn = Turn::new(0, vec![0]);
+        assert!(turn.pace.counts_singly());
+        // As many as go in two microseconds, one each 80 ns.
+        for passes in [6, 25] {
+            let start = turn.pace.passes();
+            (0..passes).for_each(|_| assert_ne!(turn.section(0, 80), Pass::Due));
+            assert_eq!(turn.pace.passed_since(start), passes);
+        }
+        while turn.pace.counts_singly() {
+            turn.section(0, 80);
+        }
+        let start = turn.pace.passes();
+        assert!(start >= SINGLY / 2);
+        turn.pace.begin();
+        assert_eq!(turn.pace.passed_since(start), 0, "another turn");
+        assert!(turn.pace.counts_singly());
     }
 
     #[test]

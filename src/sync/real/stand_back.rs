@@ -8,7 +8,9 @@
 //! found out by staying away for two microseconds, as a known waiter, whom others count as they pass. If that is
 //! less, it stands back for a microsecond each time it meets them: then the others go on without it, and later it
 //! without them. Who meets others now and then does not, nor who has other work for as long as that takes. Where others
-//! are known to wait already, who is to measure only stands back once, and sleeps if the lock is taken all the while.
+//! are known to wait already, one need not be known too; but after the first of a turn only some passes are counted, which
+//! says little about two microseconds. Then who is to measure stands back once, and sleeps if the lock is taken all the
+//! while; or does not, for some time after a measurement has said so.
 //!
 //! Threads that stand back are not known to wait. If others want the core, nobody knows those either, and the system
 //! lets each run for milliseconds. So about once in a millisecond who stands back *rests*, for a turn, and is known to: who runs
@@ -39,6 +41,8 @@ const BACK: Duration = Duration::from_micros(1);
 const HINTS: u32 = 256;
 /// If one alone is not faster, it is so many meetings until it measures again: about as long as it would stand back.
 const SPARED: u16 = 250;
+/// If it can't measure then, it is spared again so often: some milliseconds in all, or half of one.
+const TRUSTS: u8 = 32;
 /// Who has stood back for so long in all rests: that is about once in a millisecond.
 const REST: Duration = Duration::from_micros(500);
 
@@ -72,6 +76,8 @@ struct Meetings {
     spared: u16,
     /// For how long it has stood back without a rest.
     stood: Duration,
+    /// How often it is still spared if it can't measure, as one alone was not faster.
+    trusts: u8,
 }
 
 impl Meetings {
@@ -82,10 +88,17 @@ impl Meetings {
         left: 0,
         spared: 0,
         stood: Duration::ZERO,
+        trusts: 0,
     };
 
     /// Meets others. Stands back if it is to.
     fn again(&mut self, clock: impl Fn() -> Instant) -> Meeting {
+        if self.spared > 0 {
+            self.spared -= 1;
+            // As long as a look at the clock takes: a look at the lock at once only takes the line from who has it.
+            pause(1);
+            return Meeting::Compete;
+        }
         let start = clock();
         let before = self.last.replace(start);
         let apart = before.map(|before| start.saturating_duration_since(before));
@@ -107,10 +120,6 @@ impl Meetings {
 
     /// It met others soon after it did so before, or not.
     fn competes(&mut self, soon: Option<Duration>) -> Meeting {
-        if self.spared > 0 {
-            self.spared -= 1;
-            return Meeting::Compete;
-        }
         let Some(apart) = soon else {
             self.soon = 0;
             return Meeting::Compete;
@@ -134,11 +143,12 @@ impl Meetings {
             0 => false,
             _ if took >= 2 * MEASURE => false,
             passes if took / passes >= self.both => {
-                (self.spared, self.stood) = (SPARED, Duration::ZERO);
+                (self.spared, self.trusts) = (SPARED, TRUSTS);
+                self.stood = Duration::ZERO;
                 false
             }
             _ => {
-                self.left = TIMES;
+                (self.left, self.trusts) = (TIMES, 0);
                 let rests = self.stood >= REST;
                 if rests {
                     self.stood = Duration::ZERO;
@@ -146,6 +156,18 @@ impl Meetings {
                 rests
             }
         }
+    }
+
+    /// Is to measure and can't: stands back once, unless it found not long ago that one alone is not faster. Says whether.
+    fn stands(&mut self, clock: impl Fn() -> Instant) -> bool {
+        let stands = self.trusts == 0;
+        if stands {
+            stand(clock(), BACK, clock);
+        } else {
+            self.trusts -= 1;
+            self.spared = SPARED;
+        }
+        stands
     }
 }
 
@@ -176,9 +198,10 @@ pub(crate) fn measures(passes: impl Fn() -> u32) -> bool {
     with(|met| met.measures(passes, Instant::now)).unwrap_or(false)
 }
 
-/// The calling thread stands back once, without having measured.
-pub(crate) fn stands() {
-    stand(Instant::now(), BACK, Instant::now);
+/// The calling thread is to measure, and passes are not counted singly: stands back once, unless it found not long ago that
+/// one alone is not faster. Says whether it has stood back.
+pub(crate) fn stands() -> bool {
+    with(|met| met.stands(Instant::now)).unwrap_or(false)
 }
 
 fn with<R>(change: impl FnOnce(&mut Meetings) -> R) -> Option<R> {
@@ -270,6 +293,36 @@ mod tests {
             .take_while(|_| met.again(&clock) == Meeting::Compete)
             .count();
         assert_eq!(spared, usize::from(SPARED) + usize::from(OFTEN) - 1);
+    }
+
+    #[test]
+    fn who_is_spared_does_not_look_at_the_clock() {
+        let clock = || panic!("a look at the clock");
+        let mut met = Meetings { spared: 2, ..Meetings::NONE };
+        assert_eq!([met.again(clock), met.again(clock)], [Meeting::Compete; 2]);
+        assert_eq!(met.spared, 0);
+    }
+
+    #[test]
+    fn who_cannot_measure_stands_back_once_or_trusts_what_it_found_for_a_while() {
+        let clock = ticking(200 * NANOS);
+        let mut met = Meetings { both: 100 * NANOS, ..Meetings::NONE };
+        let before = clock();
+        assert!(met.stands(&clock));
+        assert!(clock() - before >= BACK);
+        assert!(!met.measures(|| 20, &clock));
+        for _ in 0..TRUSTS {
+            met.spared = 0;
+            let before = clock();
+            assert!(!met.stands(&clock));
+            assert!(clock() - before < BACK, "stood back");
+            assert_eq!(met.spared, SPARED);
+        }
+        assert!(met.stands(&clock));
+        // One that found the contrary does not trust that either.
+        let mut met = Meetings { both: 100 * NANOS, trusts: TRUSTS, ..Meetings::NONE };
+        assert!(!met.measures(|| 200, &clock));
+        assert!(met.stands(&clock));
     }
 
     #[test]
