@@ -152,8 +152,15 @@ impl Pace {
         if ENDLESS.load(Relaxed) {
             return is_held().then_some(Duration::from_secs(3_600));
         }
-        let elapsed = self.elapsed();
-        if alone || elapsed >= TURN || !several_cores() {
+        if alone || !several_cores() {
+            return None;
+        }
+        self.rest_at(now(), is_held)
+    }
+
+    fn rest_at(&self, now: u8, is_held: impl Fn() -> bool) -> Option<Duration> {
+        let elapsed = self.elapsed_at(now);
+        if elapsed >= TURN {
             return None;
         }
         let before = self.passes();
@@ -375,6 +382,53 @@ mod tests {
                     assert!(time <= 1_250_000 + 64 * takes, "{time} for {takes} after {short}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn who_was_woken_rests_for_what_is_left_of_the_turn_where_it_would_only_wait() {
+        let unit = |units: u8| Some(Duration::from_nanos(u64::from(units) << UNIT));
+        let held = |_: &Turn| true;
+        let rest = |at: u8, passes: u32, is_held: &dyn Fn(&Turn) -> bool| {
+            let mut turn = Turn::new(0, vec![0]);
+            (0..passes).for_each(|_| assert_eq!(turn.section(0, 0), Pass::Brief));
+            turn.pace.rest_at(at, || is_held(&turn))
+        };
+        assert_eq!(rest(0, 100, &held), unit(TURN - EARLY));
+        assert_eq!(rest(1, 100, &held), unit(TURN - 1 - EARLY));
+        assert_eq!(rest(TURN - 1, 100, &held), unit(1), "a timer that is not over at once");
+        assert_eq!(rest(TURN, 100, &held), None, "the turn is due");
+        assert_eq!(rest(0, QUICK, &held), None, "not passed on quickly");
+        assert_eq!(rest(0, QUICK + 1, &held), unit(TURN - EARLY));
+        assert_eq!(rest(2, 2 * QUICK, &held), None, "not for two units");
+        let passed = |turn: &Turn| {
+            turn.pace.passes.fetch_add(1, Relaxed);
+            true
+        };
+        assert_eq!(rest(0, 0, &passed), unit(TURN - EARLY), "passed on while it looks");
+        let looks = Cell::new(0);
+        let often = |least: usize| {
+            looks.set(0);
+            rest(0, 100, &|_| looks.replace(looks.get() + 1) < least).is_some()
+        };
+        assert!(often(BUSY));
+        assert!(!often(BUSY - 1));
+        let pace = Pace::new();
+        pace.begin();
+        pace.passes.store(SINGLY, Relaxed);
+        assert_eq!(pace.rest(true, || true), None, "nobody else sleeps");
+    }
+
+    #[test]
+    fn a_core_is_given_away_when_a_turn_is_due_and_later_for_one_that_dozes() {
+        for (dozes, due) in [(false, TURN), (true, TURN + LATE)] {
+            let gives_way = |&now: &u8| {
+                GAVE_WAY.set(0);
+                assert_eq!(Pace::new().pass_at(|| now, dozes), Pass::Brief);
+                GAVE_WAY.get() == now
+            };
+            let when: Vec<_> = (1..MISSING).filter(gives_way).collect();
+            assert_eq!(when, (due..MISSING).collect::<Vec<_>>());
         }
     }
 
