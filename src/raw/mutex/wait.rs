@@ -37,15 +37,18 @@ impl RawMutex {
         if time::is_past(deadline) {
             return self.try_lock();
         }
-        let start = self.pace.passes();
+        let mut start = self.pace.passes();
         let met = stand_back::meets();
         let measures = met == Meeting::Measure && self.waiters.load(Relaxed) == 0;
-        let stood = match met {
-            Meeting::Compete => false,
-            Meeting::StoodBack => true,
-            Meeting::Measure => !measures && self.measures_or_stands(start),
+        let thronged = match met {
+            Meeting::StoodBack => self.pace.is_thronged(start),
+            Meeting::Measure if !measures => {
+                let thronged = self.measures_beside();
+                start = self.pace.passes();
+                thronged
+            }
+            _ => false,
         };
-        let thronged = stood && self.pace.is_thronged(start);
         let mut waits = None;
         if !thronged && !measures && self.compete(start, &mut waits) {
             if let Some(wait) = waits {
@@ -68,14 +71,13 @@ impl RawMutex {
         got
     }
 
-    /// Others are known to wait, and so it is counted how often they are passed: at first singly, which is a measurement. Says
-    /// whether we have stood back without one.
-    fn measures_or_stands(&self, start: u8) -> bool {
-        if self.pace.counts_singly() {
-            stand_back::measures(|| self.pace.passed_since(start));
-            return false;
-        }
-        stand_back::stands()
+    /// Measures beside others who are known to wait, and so passes are counted. Says whether the lock is thronged.
+    fn measures_beside(&self) -> bool {
+        let sleeps = || self.waiters.load(Relaxed) & ASLEEP != 0;
+        let Some(start) = sleeps().then(|| self.pace.count_anew()).flatten() else { return false };
+        // Where nobody sleeps any more, passes may not have been counted.
+        let passed = || if sleeps() { self.pace.passed_since(start) } else { 0 };
+        stand_back::measures_beside(passed) && self.pace.is_thronged(start.count)
     }
 
     /// Tries as a newcomer, until it is better to sleep.

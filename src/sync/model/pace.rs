@@ -15,6 +15,11 @@ pub fn passed_on_quickly() {
 #[derive(Debug)]
 pub(crate) struct Pace;
 
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Start {
+    pub(crate) count: u8,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pass {
     Brief,
@@ -52,11 +57,11 @@ impl Pace {
         0
     }
 
-    pub(crate) fn counts_singly(&self) -> bool {
-        false
+    pub(crate) fn count_anew(&self) -> Option<Start> {
+        None
     }
 
-    pub(crate) fn passed_since(&self, _start: u8) -> u32 {
+    pub(crate) fn passed_since(&self, _start: Start) -> u32 {
         0
     }
 

@@ -41,6 +41,8 @@ const EACH: u8 = 16;
 const OFTEN: u8 = SINGLY + 8;
 /// … and later at one in so many.
 const LOOK: u8 = 2;
+/// A store is seen by others after so many spin hints.
+const SETTLED: u32 = 8;
 /// The count goes on from here when it has reached its end.
 const LAST: u8 = u8::MAX - ROUND + 1;
 /// Then it goes round so many counts, a multiple of [`LOOK`].
@@ -77,6 +79,13 @@ thread_local! {
 pub(crate) struct Pace {
     since: AtomicU8,
     passes: AtomicU8,
+}
+
+/// Where a count of passes begins, and in which turn.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Start {
+    turn: u8,
+    pub(crate) count: u8,
 }
 
 /// What a release does that passes somebody.
@@ -124,14 +133,19 @@ impl Pace {
         passes(self.passes())
     }
 
-    /// Whether passes are counted singly for a while yet.
-    pub(crate) fn counts_singly(&self) -> bool {
-        self.passes() < SINGLY / 2
+    /// From now on passes are counted singly, for as many as that is done. `None` if a release has gone on counting just now.
+    pub(crate) fn count_anew(&self) -> Option<Start> {
+        let turn = self.since.load(Relaxed);
+        self.passes.store(0, Relaxed);
+        // One that was about to store the old count has done so then.
+        pause(SETTLED);
+        let count = self.passes();
+        (count < SINGLY / 2).then_some(Start { turn, count })
     }
 
-    /// How often somebody was passed since `start`; never if another turn has begun.
-    pub(crate) fn passed_since(&self, start: u8) -> u32 {
-        since(start, self.passes())
+    /// How often somebody was passed since then. Nothing is known, and 0 said, if another turn has begun.
+    pub(crate) fn passed_since(&self, start: Start) -> u32 {
+        if self.since.load(Relaxed) == start.turn { since(start.count, self.passes()) } else { 0 }
     }
 
     /// Whether the lock changed hands very often since `start`, when `spin` was new.
@@ -435,23 +449,21 @@ mod tests {
     }
 
     #[test]
-    fn passes_since_a_moment_are_exact_while_they_are_counted_singly() {
-        let mut turn = Turn::new(0, vec![0]);
-        assert!(turn.pace.counts_singly());
-        // As many as go in two microseconds, one each 80 ns.
-        for passes in [6, 25] {
-            let start = turn.pace.passes();
-            (0..passes).for_each(|_| assert_ne!(turn.section(0, 80), Pass::Due));
-            assert_eq!(turn.pace.passed_since(start), passes);
+    fn passes_are_counted_anew_one_by_one() {
+        for before in [0, 10, 63, 64, 200, 255] {
+            for takes in [32, 60, 100] {
+                let mut turn = Turn::new(0, vec![0]);
+                turn.pace.passes.store(before, Relaxed);
+                let start = turn.pace.count_anew().expect("nobody else counts");
+                assert_eq!(turn.pace.passed_since(start), 0);
+                // As many as go in two microseconds.
+                let passes = u32::try_from(2_000 / takes).expect("a few");
+                (0..passes).for_each(|_| assert_eq!(turn.section(0, takes), Pass::Brief));
+                assert_eq!(turn.pace.passed_since(start), passes);
+                turn.pace.since.store(1, Relaxed);
+                assert_eq!(turn.pace.passed_since(start), 0, "another turn");
+            }
         }
-        while turn.pace.counts_singly() {
-            turn.section(0, 80);
-        }
-        let start = turn.pace.passes();
-        assert!(start >= SINGLY / 2);
-        turn.pace.begin();
-        assert_eq!(turn.pace.passed_since(start), 0, "another turn");
-        assert!(turn.pace.counts_singly());
     }
 
     #[test]

@@ -8,9 +8,8 @@
 //! found out by staying away for two microseconds, as a known waiter, whom others count as they pass. If that is
 //! less, it stands back for a microsecond each time it meets them: then the others go on without it, and later it
 //! without them. Who meets others now and then does not, nor who has other work for as long as that takes. Where others
-//! are known to wait already, one need not be known too; but after the first of a turn only some passes are counted, which
-//! says little about two microseconds. Then who is to measure stands back once, and sleeps if the lock is taken all the
-//! while; or does not, for some time after a measurement has said so.
+//! are known to wait already, who measures need not be known too: it has each pass counted for a while, and sleeps if one
+//! thread takes the lock all the while.
 //!
 //! Threads that stand back are not known to wait. If others want the core, nobody knows those either, and the system
 //! lets each run for milliseconds. So about once in a millisecond who stands back *rests*, for a turn, and is known to: who runs
@@ -41,8 +40,6 @@ const BACK: Duration = Duration::from_micros(1);
 const HINTS: u32 = 256;
 /// If one alone is not faster, it is so many meetings until it measures again: about as long as it would stand back.
 const SPARED: u16 = 250;
-/// If it can't measure then, it is spared again so often: some milliseconds in all, or half of one.
-const TRUSTS: u8 = 32;
 /// Who has stood back for so long in all rests: that is about once in a millisecond.
 const REST: Duration = Duration::from_micros(500);
 
@@ -57,7 +54,7 @@ pub(crate) enum Meeting {
     Compete,
     /// It has stood back.
     StoodBack,
-    /// It is to find out whether to stand back, by [`measures`], or [`stands`] back now.
+    /// It is to find out whether to stand back, by [`measures`] or [`measures_beside`].
     Measure,
 }
 
@@ -76,8 +73,6 @@ struct Meetings {
     spared: u16,
     /// For how long it has stood back without a rest.
     stood: Duration,
-    /// How often it is still spared if it can't measure, as one alone was not faster.
-    trusts: u8,
 }
 
 impl Meetings {
@@ -88,7 +83,6 @@ impl Meetings {
         left: 0,
         spared: 0,
         stood: Duration::ZERO,
-        trusts: 0,
     };
 
     /// Meets others. Stands back if it is to.
@@ -134,7 +128,7 @@ impl Meetings {
         Meeting::Measure
     }
 
-    /// Stays away, and finds out how often others go meanwhile. Says whether to rest.
+    /// Stays away, and finds out how often others go meanwhile. Says whether one alone is faster.
     fn measures(&mut self, passes: impl Fn() -> u32, clock: impl Fn() -> Instant) -> bool {
         let (took, now) = stand(clock(), MEASURE, clock);
         self.last = Some(now);
@@ -143,31 +137,32 @@ impl Meetings {
             0 => false,
             _ if took >= 2 * MEASURE => false,
             passes if took / passes >= self.both => {
-                (self.spared, self.trusts) = (SPARED, TRUSTS);
-                self.stood = Duration::ZERO;
+                (self.spared, self.stood) = (SPARED, Duration::ZERO);
                 false
             }
             _ => {
-                (self.left, self.trusts) = (TIMES, 0);
-                let rests = self.stood >= REST;
-                if rests {
-                    self.stood = Duration::ZERO;
-                }
-                rests
+                self.left = TIMES;
+                true
             }
         }
     }
 
-    /// Is to measure and can't: stands back once, unless it found not long ago that one alone is not faster. Says whether.
-    fn stands(&mut self, clock: impl Fn() -> Instant) -> bool {
-        let stands = self.trusts == 0;
-        if stands {
-            stand(clock(), BACK, clock);
-        } else {
-            self.trusts -= 1;
-            self.spared = SPARED;
+    /// Whether it is time for a rest, which begins now.
+    fn rests(&mut self) -> bool {
+        let rests = self.stood >= REST;
+        if rests {
+            self.stood = Duration::ZERO;
         }
-        stands
+        rests
+    }
+
+    /// Measures, and says whether to rest.
+    fn measures_and_rests(
+        &mut self,
+        passes: impl Fn() -> u32,
+        clock: impl Fn() -> Instant,
+    ) -> bool {
+        self.measures(passes, clock) && self.rests()
     }
 }
 
@@ -195,13 +190,12 @@ pub(crate) fn meets() -> Meeting {
 /// The calling thread is known to wait, so that `passes` are counted from now on: finds out how fast one goes alone. Says
 /// whether to rest.
 pub(crate) fn measures(passes: impl Fn() -> u32) -> bool {
-    with(|met| met.measures(passes, Instant::now)).unwrap_or(false)
+    with(|met| met.measures_and_rests(passes, Instant::now)).unwrap_or(false)
 }
 
-/// The calling thread is to measure, and passes are not counted singly: stands back once, unless it found not long ago that
-/// one alone is not faster. Says whether it has stood back.
-pub(crate) fn stands() -> bool {
-    with(|met| met.stands(Instant::now)).unwrap_or(false)
+/// As [`measures`], but others are known to wait, and the calling thread is not. Says whether one alone is faster.
+pub(crate) fn measures_beside(passes: impl Fn() -> u32) -> bool {
+    with(|met| met.measures(passes, Instant::now)).unwrap_or(false)
 }
 
 fn with<R>(change: impl FnOnce(&mut Meetings) -> R) -> Option<R> {
@@ -234,7 +228,7 @@ mod tests {
         assert!((0..OFTEN).all(|_| met.again(&clock) == Meeting::Compete));
         assert_eq!(met.again(&clock), Meeting::Measure);
         let passes = || u32::try_from(MEASURE.as_nanos() / alone.as_nanos()).expect("a few");
-        let rests = met.measures(passes, clock);
+        let rests = met.measures_and_rests(passes, clock);
         (met, rests)
     }
 
@@ -253,7 +247,7 @@ mod tests {
             assert!(met.last.is_none());
             assert!((0..OFTEN).all(|_| met.again(&clock) == Meeting::Compete));
             assert_eq!(met.again(&clock), Meeting::Measure);
-            assert!(!met.measures(|| 25, &clock));
+            assert!(!met.measures_and_rests(|| 25, &clock));
         }
     }
 
@@ -304,28 +298,6 @@ mod tests {
     }
 
     #[test]
-    fn who_cannot_measure_stands_back_once_or_trusts_what_it_found_for_a_while() {
-        let clock = ticking(200 * NANOS);
-        let mut met = Meetings { both: 100 * NANOS, ..Meetings::NONE };
-        let before = clock();
-        assert!(met.stands(&clock));
-        assert!(clock() - before >= BACK);
-        assert!(!met.measures(|| 20, &clock));
-        for _ in 0..TRUSTS {
-            met.spared = 0;
-            let before = clock();
-            assert!(!met.stands(&clock));
-            assert!(clock() - before < BACK, "stood back");
-            assert_eq!(met.spared, SPARED);
-        }
-        assert!(met.stands(&clock));
-        // One that found the contrary does not trust that either.
-        let mut met = Meetings { both: 100 * NANOS, trusts: TRUSTS, ..Meetings::NONE };
-        assert!(!met.measures(|| 200, &clock));
-        assert!(met.stands(&clock));
-    }
-
-    #[test]
     fn who_has_other_work_does_not_stand_back() {
         let (mut met, clock) = (Meetings::NONE, ticking(SOON));
         assert!((0..100).all(|_| met.again(&clock) == Meeting::Compete));
@@ -339,17 +311,17 @@ mod tests {
     #[test]
     fn nobody_measures_by_one_who_has_the_lock_for_long_or_when_it_lost_its_core() {
         let mut met = Meetings { both: 100 * NANOS, ..Meetings::NONE };
-        assert!(!met.measures(|| 0, ticking(MEASURE)));
+        assert!(!met.measures_and_rests(|| 0, ticking(MEASURE)));
         assert_eq!((met.left, met.spared), (0, 0));
         let mut met = Meetings { both: 100 * NANOS, ..Meetings::NONE };
-        assert!(!met.measures(|| 100, ticking(2 * MEASURE)));
+        assert!(!met.measures_and_rests(|| 100, ticking(2 * MEASURE)));
         assert_eq!((met.left, met.spared), (0, 0));
     }
 
     #[test]
     fn who_finds_that_it_need_not_stand_back_has_not_stood_back_for_long() {
         let mut met = Meetings { both: 100 * NANOS, stood: REST, ..Meetings::NONE };
-        assert!(!met.measures(|| 20, ticking(MEASURE)));
+        assert!(!met.measures_and_rests(|| 20, ticking(MEASURE)));
         assert_eq!((met.spared, met.stood), (SPARED, Duration::ZERO));
     }
 
@@ -361,7 +333,7 @@ mod tests {
         while rests.len() < 3 {
             match met.again(&clock) {
                 Meeting::StoodBack => stood += BACK,
-                Meeting::Measure if met.measures(|| 200, &clock) => {
+                Meeting::Measure if met.measures_and_rests(|| 200, &clock) => {
                     rests.push(stood);
                     stood = Duration::ZERO;
                 }
@@ -369,6 +341,16 @@ mod tests {
             }
         }
         assert!(rests.iter().all(|&stood| stood >= REST && stood < REST + 40 * BACK), "{rests:?}");
+    }
+
+    #[test]
+    fn who_only_measures_has_still_stood_back_for_as_long() {
+        let clock = ticking(200 * NANOS);
+        let mut met = Meetings { both: 100 * NANOS, stood: REST, ..Meetings::NONE };
+        assert!(met.measures(|| 200, &clock));
+        assert_eq!((met.left, met.stood), (TIMES, REST));
+        assert!(met.measures_and_rests(|| 200, &clock));
+        assert_eq!((met.left, met.stood), (TIMES, Duration::ZERO));
     }
 
     #[test]
@@ -380,7 +362,7 @@ mod tests {
             let clock = || now.replace(now.get() + 200 * NANOS);
             assert!((0..OFTEN).all(|_| met.again(clock) == Meeting::Compete));
             assert_eq!(met.again(clock), Meeting::Measure);
-            assert!(!met.measures(|| 200, clock));
+            assert!(!met.measures_and_rests(|| 200, clock));
         }
     }
 
@@ -397,7 +379,7 @@ mod tests {
         let start = Instant::now();
         let mut met = Meetings { last: Some(start), left: TIMES, ..Meetings::NONE };
         assert_eq!(met.again(|| start), Meeting::StoodBack);
-        assert!(!met.measures(|| 1, || start));
+        assert!(!met.measures_and_rests(|| 1, || start));
         let mut met = Meetings { last: Some(start), left: TIMES, ..Meetings::NONE };
         let later = Cell::new(start + Duration::from_micros(1));
         assert_eq!(met.again(|| later.replace(start)), Meeting::StoodBack);
