@@ -107,6 +107,14 @@ fn commas(value: i64) -> String {
     text
 }
 
+/// What ratios are in the mean: as much above as below, whichever of two is divided by the other. 1 if there are none.
+#[must_use]
+pub fn geometric_mean(ratios: &[f64]) -> f64 {
+    #[expect(clippy::cast_precision_loss, reason = "some rows")]
+    let count = ratios.len().max(1) as f64;
+    (ratios.iter().map(|ratio| ratio.ln()).sum::<f64>() / count).exp()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -119,6 +127,13 @@ mod tests {
         assert_eq!(even, Spread { median: 3.0, min: 1.0, max: 8.0 });
         let one = Spread::of(&[7.0]);
         assert_eq!(one, Spread { median: 7.0, min: 7.0, max: 7.0 });
+    }
+
+    #[test]
+    fn twice_and_half_as_much_is_as_much_in_the_mean() {
+        assert!((geometric_mean(&[2.0, 0.5, 1.0]) - 1.0).abs() < 1e-12);
+        assert!((geometric_mean(&[4.0, 9.0]) - 6.0).abs() < 1e-12);
+        assert!((geometric_mean(&[]) - 1.0).abs() < 1e-12);
     }
 
     #[test]

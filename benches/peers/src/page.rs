@@ -8,10 +8,10 @@ use lockline_harness::{
     latency::Latencies,
     race::on_core,
     report::Table,
-    stats::{Spread, digits},
+    stats::{Spread, digits, geometric_mean},
     svg,
 };
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 /// Threads that ran together for less than this share of the time, or that never sleep and had their
 /// cores for less, are not compared.
@@ -157,6 +157,7 @@ pub fn markdown(lines: &[Line]) -> String {
     for group in groups(lines) {
         let lines: Vec<_> = lines.iter().filter(|line| line.label.group == group).collect();
         text.extend(["## ", group, "\n\n", &group_table(&lines).markdown(), "\n"]);
+        text.push_str(&in_the_mean(&lines));
     }
     text.push_str(
         "ns: wall time for each operation, over all threads; CPU ns: processor time of all threads \
@@ -167,6 +168,29 @@ pub fn markdown(lines: &[Line]) -> String {
          operation of each round.\n",
     );
     text
+}
+
+/// A sentence for each of our cases that has a ratio in more than one row.
+fn in_the_mean(lines: &[&Line]) -> String {
+    let ours = || lines.iter().filter(|line| line.label.kind == Kind::Ours);
+    let mut names: Vec<_> = ours().map(|line| &line.label.name).collect();
+    let mut seen = HashSet::new();
+    names.retain(|&name| seen.insert(name));
+    let sentence = |name: &String| {
+        let ratios =
+            ours().filter(|line| line.label.name == *name).filter_map(|line| line.ratio.ok());
+        let ratios: Vec<_> = ratios.map(|ratio| ratio.median).collect();
+        let mean = geometric_mean(&ratios);
+        let least = ratios.iter().copied().fold(f64::INFINITY, f64::min);
+        let rows = ratios.len();
+        (rows > 1).then(|| {
+            format!(
+                "{name}: {mean:.2} times as fast as the best peer, in the geometric mean of {rows} rows; {least:.2} \
+                 times in the worst.\n\n"
+            )
+        })
+    };
+    names.into_iter().filter_map(sentence).collect()
 }
 
 fn group_table(lines: &[&Line]) -> Table {

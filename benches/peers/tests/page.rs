@@ -132,6 +132,25 @@ fn tables_have_their_shape() {
     assert!(picture.starts_with("<svg") && picture.contains("(broken)"), "{picture}");
 }
 
+#[test]
+fn rows_have_a_mean() {
+    let row = |threads: usize, ours: u64, theirs: u64| {
+        [("ours", Kind::Ours, ours), ("theirs", Kind::Peer, theirs), ("bare", Kind::Limit, 1)].map(
+            |(name, kind, nanos)| Measured {
+                label: label(name, kind, threads),
+                ..measured(name, kind, &[nanos], 1.0)
+            },
+        )
+    };
+    let rows = [row(1, 10, 80), row(2, 20, 10), row(8, 10, 20)].concat();
+    let text = page::markdown(&page::lines(&rows));
+    let mean = "ours: 2.00 times as fast as the best peer, in the geometric mean of 3 rows; 0.50 times in the worst.";
+    assert!(text.contains(mean), "{text}");
+    assert!(!text.contains("theirs: "), "{text}");
+    let text = page::markdown(&page::lines(&rows[..3]));
+    assert!(!text.contains("mean"), "of one row: {text}");
+}
+
 const SHORT: Plan = Plan { rounds: 3, budget: Duration::from_millis(10), tries: 1 };
 
 #[test]
