@@ -9,8 +9,8 @@
 //! gives its core away too, competes on if the head has come, and sleeps if not. Where the lock is passed on quickly, who
 //! was woken *dozes* until its turn is due, by a timer of its own, and leaves the lock to who has it: two threads that take
 //! a short section in turn are slower than one alone, as the line goes to and fro for each. For the same reason a newcomer
-//! that runs into others again and again measures how fast one goes alone, as a head that does not look at the lock, and
-//! if that is faster *stands back* for a microsecond before it looks, later, each time. Where one thread takes the lock
+//! that runs into others again and again measures how fast one goes alone, as a head that does not look at the lock, or
+//! beside others who are known to wait, and if that is faster *stands back* for a microsecond before it looks, later, each time. Where one thread takes the lock
 //! all the while, and others sleep, it sleeps too; where nobody is known to wait it *rests* once in a millisecond, as a dozer, so
 //! that others which want its core are known too. (The pause before a look is Anderson's
 //! [delay](https://doi.org/10.1109/71.80120); Go's
@@ -119,6 +119,8 @@ pub(super) const COMING: u8 = 3 * ONE_COMING;
 pub(super) const ASLEEP: u8 = FRONT | QUEUED;
 /// Somebody is awake, who sees to those who sleep.
 pub(super) const AWAKE: u8 = HEAD | COMING;
+/// Somebody waits whom a release wakes, or passes, and then counts that.
+pub(super) const AWAITED: u8 = WAKE | AWAKE | DOZING;
 
 /// Told what happens to those who wait. The calls cost nothing where nobody listens.
 pub(crate) trait Observer {
@@ -231,7 +233,7 @@ impl RawMutex {
         }
         // The lock may be someone else's by now. The guard's borrow, or its `Arc`, still keeps it alive.
         let waiters = self.waiters.load(Relaxed);
-        if waiters & (WAKE | AWAKE | DOZING) != 0 {
+        if waiters & AWAITED != 0 {
             self.released_slow(waiters);
         }
     }

@@ -1,8 +1,8 @@
 //! The waiting half of the mutex: who queues, sleeps, is woken and gives up. The states are told in `mod.rs`.
 
 use super::{
-    ASLEEP, AWAKE, CLOSED, COMING, DOZING, FREE, FRONT, HEAD, HELD, ONE_COMING, Observer, QUEUED,
-    RESERVED, RawMutex, WAKE,
+    ASLEEP, AWAITED, AWAKE, CLOSED, COMING, DOZING, FREE, FRONT, HEAD, HELD, ONE_COMING, Observer,
+    QUEUED, RESERVED, RawMutex, WAKE,
 };
 use crate::sync::{
     asymmetric::{self, Sleep},
@@ -43,9 +43,9 @@ impl RawMutex {
         let thronged = match met {
             Meeting::StoodBack => self.pace.is_thronged(start),
             Meeting::Measure if !measures => {
-                let thronged = self.measures_beside();
+                self.measures_beside();
                 start = self.pace.passes();
-                thronged
+                false
             }
             _ => false,
         };
@@ -71,13 +71,16 @@ impl RawMutex {
         got
     }
 
-    /// Measures beside others who are known to wait, and so passes are counted. Says whether the lock is thronged.
-    fn measures_beside(&self) -> bool {
-        let sleeps = || self.waiters.load(Relaxed) & ASLEEP != 0;
-        let Some(start) = sleeps().then(|| self.pace.count_anew()).flatten() else { return false };
-        // Where nobody sleeps any more, passes may not have been counted.
-        let passed = || if sleeps() { self.pace.passed_since(start) } else { 0 };
-        stand_back::measures_beside(passed) && self.pace.is_thronged(start.count)
+    /// Measures beside others who are known to wait. If they are so before and after, passes were counted.
+    fn measures_beside(&self) {
+        let counts = || self.waiters.load(Relaxed) & AWAITED != 0;
+        if counts()
+            && let Some(start) = self.pace.count_anew()
+        {
+            stand_back::measures_beside(
+                || if counts() { self.pace.passed_since(start) } else { 0 },
+            );
+        }
     }
 
     /// Tries as a newcomer, until it is better to sleep.

@@ -16,9 +16,7 @@ pub fn passed_on_quickly() {
 pub(crate) struct Pace;
 
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Start {
-    pub(crate) count: u8,
-}
+pub(crate) struct Start;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pass {

@@ -41,7 +41,7 @@ const EACH: u8 = 16;
 const OFTEN: u8 = SINGLY + 8;
 /// … and later at one in so many.
 const LOOK: u8 = 2;
-/// A store is seen by others after so many spin hints.
+/// After so many spin hints others mostly see what was stored.
 const SETTLED: u32 = 8;
 /// The count goes on from here when it has reached its end.
 const LAST: u8 = u8::MAX - ROUND + 1;
@@ -74,7 +74,7 @@ thread_local! {
     static GAVE_WAY: Cell<u8> = const { Cell::new(0) };
 }
 
-/// Since when the turn lasts, and how often somebody who waits was passed in it.
+/// Since when the turn lasts, and how often somebody who waits was passed in it, or since that was counted anew.
 #[derive(Debug)]
 pub(crate) struct Pace {
     since: AtomicU8,
@@ -85,7 +85,7 @@ pub(crate) struct Pace {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Start {
     turn: u8,
-    pub(crate) count: u8,
+    count: u8,
 }
 
 /// What a release does that passes somebody.
@@ -128,22 +128,27 @@ impl Pace {
         self.passes.load(Relaxed)
     }
 
-    /// How often somebody was passed in this turn.
+    /// How often somebody was passed in this turn, or since that was counted anew.
     pub(crate) fn passed(&self) -> u32 {
         passes(self.passes())
     }
 
-    /// From now on passes are counted singly, for as many as that is done. `None` if a release has gone on counting just now.
+    /// From now on passes are counted singly, the next [`SINGLY`]. `None` if so many have come already, or a release has gone on
+    /// with the old count.
     pub(crate) fn count_anew(&self) -> Option<Start> {
         let turn = self.since.load(Relaxed);
         self.passes.store(0, Relaxed);
-        // One that was about to store the old count has done so then.
+        // One that was about to store the old count mostly has done so then.
         pause(SETTLED);
-        let count = self.passes();
+        Self::starts(turn, self.passes())
+    }
+
+    fn starts(turn: u8, count: u8) -> Option<Start> {
         (count < SINGLY / 2).then_some(Start { turn, count })
     }
 
-    /// How often somebody was passed since then. Nothing is known, and 0 said, if another turn has begun.
+    /// How often somebody was passed since then. If another turn has begun nothing is known, and 0 said; unless it began
+    /// in the same unit, or another count, when it is too little.
     pub(crate) fn passed_since(&self, start: Start) -> u32 {
         if self.since.load(Relaxed) == start.turn { since(start.count, self.passes()) } else { 0 }
     }
@@ -183,7 +188,8 @@ impl Pace {
             is_held()
         });
         let busy = found.count() >= BUSY;
-        // Shortly after its turn began there may not have been time for so many, but one while we looked is enough.
+        // Shortly after its turn began, or the count, there may not have been time for so many, but one while we looked is
+        // enough.
         let quick = passes(before) > QUICK * u32::from(elapsed.max(1)) || self.passes() != before;
         let units = TURN.saturating_sub(elapsed + EARLY).max(1);
         (busy && quick).then(|| Duration::from_nanos(u64::from(units) << UNIT))
@@ -264,7 +270,7 @@ fn place(address: usize) -> u16 {
     ((address >> 12) as u16).wrapping_mul(40_503)
 }
 
-/// How many passes lie between two counts of one turn; none if another has begun.
+/// How many passes lie between two counts of one turn; none if the count is back before the first.
 fn since(start: u8, now: u8) -> u32 {
     if now >= start {
         passes(now) - passes(start)
@@ -460,8 +466,35 @@ mod tests {
                 let passes = u32::try_from(2_000 / takes).expect("a few");
                 (0..passes).for_each(|_| assert_eq!(turn.section(0, takes), Pass::Brief));
                 assert_eq!(turn.pace.passed_since(start), passes);
+                // Those who measure at the same time.
+                let later = Start { count: start.count + 10, ..start };
+                assert_eq!(turn.pace.passed_since(later), passes - 10);
                 turn.pace.since.store(1, Relaxed);
                 assert_eq!(turn.pace.passed_since(start), 0, "another turn");
+            }
+        }
+    }
+
+    #[test]
+    fn a_count_that_did_not_begin_anew_is_no_start() {
+        assert!(Pace::starts(0, SINGLY / 2 - 1).is_some());
+        assert!((SINGLY / 2..=u8::MAX).all(|count| Pace::starts(0, count).is_none()));
+    }
+
+    #[test]
+    fn a_lock_is_closed_as_soon_if_passes_are_counted_anew_again_and_again() {
+        for each in [1, 2, 3, 5, 16, 33, 64, 65, 250, 1_000] {
+            for takes in sections(20, 7_000_000).step_by(3) {
+                let mut turn = Turn::new(each, numbers(each, 2));
+                let start = turn.time;
+                let mut passes = 0;
+                while turn.section(usize::from(passes % 3 == 0), takes) != Pass::Due {
+                    passes += 1;
+                    if passes % each == 0 {
+                        assert!(turn.pace.count_anew().is_some());
+                    }
+                    assert!(turn.time - start <= 2_000_000 + takes, "each {each}, {takes}");
+                }
             }
         }
     }

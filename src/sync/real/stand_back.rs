@@ -8,8 +8,7 @@
 //! found out by staying away for two microseconds, as a known waiter, whom others count as they pass. If that is
 //! less, it stands back for a microsecond each time it meets them: then the others go on without it, and later it
 //! without them. Who meets others now and then does not, nor who has other work for as long as that takes. Where others
-//! are known to wait already, who measures need not be known too: it has each pass counted for a while, and sleeps if one
-//! thread takes the lock all the while.
+//! are known to wait already, who measures need not be known too, and has each pass counted for a while.
 //!
 //! Threads that stand back are not known to wait. If others want the core, nobody knows those either, and the system
 //! lets each run for milliseconds. So about once in a millisecond who stands back *rests*, for a turn, and is known to: who runs
@@ -36,6 +35,8 @@ const TIMES: u8 = 32;
 const AGAIN: Duration = Duration::from_micros(2);
 /// … for so long.
 const BACK: Duration = Duration::from_micros(1);
+/// Nobody goes in less than this: it was counted wrongly.
+const LEAST: Duration = Duration::from_nanos(2);
 /// Never for more hints than these, as the clock may stand.
 const HINTS: u32 = 256;
 /// If one alone is not faster, it is so many meetings until it measures again: about as long as it would stand back.
@@ -133,8 +134,9 @@ impl Meetings {
         let (took, now) = stand(clock(), MEASURE, clock);
         self.last = Some(now);
         match passes() {
-            // Nobody, or it lost its core: that says nothing.
+            // Nobody, or more than can be, or it lost its core: that says nothing.
             0 => false,
+            passes if took / passes < LEAST => false,
             _ if took >= 2 * MEASURE => false,
             passes if took / passes >= self.both => {
                 (self.spared, self.stood) = (SPARED, Duration::ZERO);
@@ -193,9 +195,9 @@ pub(crate) fn measures(passes: impl Fn() -> u32) -> bool {
     with(|met| met.measures_and_rests(passes, Instant::now)).unwrap_or(false)
 }
 
-/// As [`measures`], but others are known to wait, and the calling thread is not. Says whether one alone is faster.
-pub(crate) fn measures_beside(passes: impl Fn() -> u32) -> bool {
-    with(|met| met.measures(passes, Instant::now)).unwrap_or(false)
+/// As [`measures`], but others are known to wait, and the calling thread is not.
+pub(crate) fn measures_beside(passes: impl Fn() -> u32) {
+    with(|met| met.measures(passes, Instant::now));
 }
 
 fn with<R>(change: impl FnOnce(&mut Meetings) -> R) -> Option<R> {
@@ -309,13 +311,18 @@ mod tests {
     }
 
     #[test]
-    fn nobody_measures_by_one_who_has_the_lock_for_long_or_when_it_lost_its_core() {
-        let mut met = Meetings { both: 100 * NANOS, ..Meetings::NONE };
-        assert!(!met.measures_and_rests(|| 0, ticking(MEASURE)));
-        assert_eq!((met.left, met.spared), (0, 0));
-        let mut met = Meetings { both: 100 * NANOS, ..Meetings::NONE };
-        assert!(!met.measures_and_rests(|| 100, ticking(2 * MEASURE)));
-        assert_eq!((met.left, met.spared), (0, 0));
+    fn nobody_measures_by_one_who_has_the_lock_for_long_or_a_wrong_count_or_when_it_lost_its_core()
+    {
+        for (passes, step, says) in [
+            (0, MEASURE, false),
+            (1_001, MEASURE, false),
+            (1_000, MEASURE, true),
+            (100, 2 * MEASURE, false),
+        ] {
+            let mut met = Meetings { both: 100 * NANOS, ..Meetings::NONE };
+            assert_eq!(met.measures(|| passes, ticking(step)), says, "{passes}");
+            assert_eq!((met.left, met.spared), (if says { TIMES } else { 0 }, 0));
+        }
     }
 
     #[test]
