@@ -74,9 +74,10 @@ impl RawMutex {
     /// Measures beside others who are known to wait. If they are so before and after, passes were counted.
     fn measures_beside(&self) {
         let counts = || self.waiters.load(Relaxed) & AWAITED != 0;
-        if counts()
-            && let Some(start) = self.pace.count_anew()
-        {
+        if !counts() {
+            return;
+        }
+        if let Some(start) = self.pace.count_anew() {
             stand_back::measures_beside(
                 || if counts() { self.pace.passed_since(start) } else { 0 },
             );
