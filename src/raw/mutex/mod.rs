@@ -79,7 +79,7 @@
 //!
 //! Who sleeps comes in order, those in front first. Each turn takes an eighth of a millisecond where who was woken
 //! finds a core, and else a millisecond, and until somebody looks at the clock, which is before the second is over where
-//! sections are about as long as one another (tests in `sync/real/pace.rs`). Then what the holder at that moment still
+//! sections are about as long as one another (`sync/real/pace/tests.rs`). Then what the holder at that moment still
 //! needs, and the waking. A head does not run for ever either: it spins for microseconds. A lock that is left alone while
 //! somebody dozes is taken when the timer ends.
 //!
