@@ -23,14 +23,15 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     env,
     fmt::Write as _,
-    fs,
+    fs::{self, DirEntry},
+    io,
     path::{Path, PathBuf},
     process::ExitCode,
     sync::{Arc, Mutex},
     time::{SystemTime, UNIX_EPOCH},
 };
 
-/// What no model can catch, each with the litmus test (in `litmus.rs`) that shows why.
+/// What no model can catch, each with the litmus test (in `tests/litmus`) that shows why.
 /// `(site, weakened to, litmus test, reason)`.
 const SURVIVORS: &[(&str, &str, &str, &str)] = &[];
 
@@ -225,7 +226,9 @@ fn expected_survivor(row: &Row) -> Option<&'static str> {
 }
 
 fn survivors_without_litmus() -> bool {
-    let litmus = fs::read_to_string(root().join("tests/litmus.rs")).expect("the litmus tests");
+    let files = fs::read_dir(root().join("tests/litmus")).expect("the litmus tests");
+    let read = |file: io::Result<DirEntry>| fs::read_to_string(file?.path());
+    let litmus: String = files.map(read).collect::<io::Result<_>>().expect("the litmus tests");
     let without =
         SURVIVORS.iter().filter(|(.., test, _)| !litmus.contains(&format!("fn {test}()")));
     without
