@@ -173,8 +173,7 @@ statics! {
     static WAITS: Waits = Waits::new();
 }
 
-// What this thread holds, oldest first. Gone when the thread's destructors have run: what these lock after that is
-// not checked.
+// What this thread holds, oldest first. Gone when its destructors have run: what these lock after is not checked.
 local_const! {
     static HELD: RefCell<Vec<Held>> = const { RefCell::new(Vec::new()) };
 }

@@ -173,6 +173,31 @@ mod tests {
     }
 
     #[test]
+    fn cases_of_a_row_are_one_after_another() {
+        let case = |group: &'static str, row: &str, early: bool| {
+            let label = Label {
+                group,
+                row: row.to_owned(),
+                name: String::new(),
+                kind: Kind::Ours,
+                threads: 1,
+                blocks: false,
+            };
+            let case = Case::race(label, || (), |(), _, _| {}, |(), _| Ok(()));
+            if early { case.early() } else { case }
+        };
+        let cases = [
+            case("a", "1", false),
+            case("a", "2", false),
+            case("a", "1", false),
+            case("b", "1", false),
+            case("a", "1", true),
+        ];
+        assert_eq!(rows(&cases, false), [vec![0, 2], vec![1], vec![3]]);
+        assert_eq!(rows(&cases, true), [vec![4]]);
+    }
+
+    #[test]
     fn no_case_always_follows_the_same_one() {
         let mut random = fastrand::Rng::with_seed(1);
         let mut rows: Vec<Vec<usize>> = vec![(0..4).collect(), (4..9).collect(), vec![9]];

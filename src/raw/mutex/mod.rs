@@ -12,8 +12,8 @@
 //! that runs into others again and again measures how fast one goes alone, as a head that does not look at the lock, or
 //! beside others who are known to wait, and if that is faster *stands back* for a microsecond before it looks, later, each
 //! time. Where one thread takes the lock all the while, and others sleep, it sleeps too; where nobody is known to wait it
-//! *rests* once in a millisecond, as a dozer, so
-//! that others which want its core are known too. (The pause before a look is Anderson's
+//! *rests* once in a millisecond, as a dozer, so that others which want its core are known too. (The pause before a look is
+//! Anderson's
 //! [delay](https://doi.org/10.1109/71.80120); Go's
 //! [starvation mode](https://github.com/golang/go/blob/master/src/internal/sync/mutex.go) hands over to sleepers;
 //! `nsync`'s [designated waker](https://github.com/google/nsync) counts failed wake-ups; few awake and the rest asleep

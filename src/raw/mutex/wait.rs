@@ -71,7 +71,7 @@ impl RawMutex {
         got
     }
 
-    /// Measures beside others who are known to wait. If they are so before and after, passes were counted.
+    /// Measures beside others who are known to wait. If they are so before and after, passes mostly were counted.
     fn measures_beside(&self) {
         let counts = || self.waiters.load(Relaxed) & AWAITED != 0;
         if !counts() {

@@ -1,17 +1,17 @@
 //! When a thread stands back, that meets others where one at a time may go.
 //!
 //! When each goes as soon as it can, what they take in turn moves from core to core every few times, for which each waits
-//! several times as long as it takes to go. Or it does not, and they get as much done in turn as two can: that depends
-//! on what they do inside and outside, and on the machine. So who meets others soon, again and again, measures. While
-//! *both* go, each does so once or more often from one meeting to the next: half of the shortest such time is about what it
-//! takes for one to go. (That is too much where some go without meeting anybody, or with a third thread.) How long it takes one *alone* is
-//! found out by staying away for two microseconds, as a known waiter, whom others count as they pass. If that is
-//! less, it stands back for a microsecond each time it meets them: then the others go on without it, and later it
-//! without them. Who meets others now and then does not, nor who has other work for as long as that takes. Where others
-//! are known to wait already, who measures need not be known too, and has each pass counted for a while.
+//! several times as long as it takes to go. Or it does not, and they get as much done in turn as two can: that depends on
+//! what they do inside and outside, and on the machine. So who meets others soon, again and again, measures. While *both*
+//! go, each does so once or more often from one meeting to the next: half of the shortest such time is about what it takes
+//! for one to go. (That is too much where some go without meeting anybody, or with a third thread.) How long it takes one
+//! *alone* is found out by staying away for two microseconds, as a known waiter, whom others count as they pass. If that is
+//! less, it stands back for a microsecond each time it meets them: then the others go on without it, and later it without
+//! them. Who meets others now and then does not, nor who has other work for as long as that takes. Where others are known
+//! to wait already, who measures need not be known too, and has each pass counted for a while.
 //!
-//! Threads that stand back are not known to wait. If others want the core, nobody knows those either, and the system
-//! lets each run for milliseconds. So about once in a millisecond who stands back *rests*, for a turn, and is known to: who runs
+//! Threads that stand back are not known to wait. If others want the core, nobody knows those either, and the system lets
+//! each run for milliseconds. So about once in a millisecond who stands back *rests*, for a turn, and is known to: who runs
 //! on its core meanwhile, and finds the lock taken all the time, sleeps, and is known too.
 //!
 //! Heuristics, each thread's own: a mistake only costs time.
