@@ -1,8 +1,9 @@
 //! A sequential queue, and whether it could have given the answers of a history: for the models of the queue and for its
 //! histories on real threads.
 //!
-//! The order of the operations that explains the answers must keep each thread's own for all of them, and the order
-//! in time for those that took effect: a refusal may have looked at an index that was a moment old.
+//! The order of the operations that explains the answers must keep each thread's own for all of them, and for those that
+//! took effect the order in time as well: a refusal may have looked at an index that was a moment old, though at none that
+//! was still to come.
 
 // Of the library that the including file is about: lockline itself, or what is built on loom.
 use super::{TryPopError, TryPushError, WorkQueue};
@@ -96,7 +97,7 @@ fn goes_on(history: &[Event], done: u32, state: &Sequential) -> bool {
         let event = &history[next];
         let must_wait = |(nth, other): (usize, &Event)| {
             let own = other.thread == event.thread;
-            let in_time = own || (other.took_effect() && event.took_effect());
+            let in_time = own || event.took_effect();
             nth != next && done & 1 << nth == 0 && in_time && other.end < event.start
         };
         let mut state = state.clone();
