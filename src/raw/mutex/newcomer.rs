@@ -1,0 +1,87 @@
+//! Who wants the mutex and finds it taken, until it is better to wait: `wait.rs`. The states are told in `mod.rs`.
+
+use super::{ASLEEP, AWAITED, CLOSED, FREE, Observer, RESERVED, RawMutex, wait::Place};
+use crate::sync::{
+    atomic::Ordering::Relaxed,
+    spin::{Spin, Wait},
+    stand_back::{self, Meeting},
+    time::{self, Instant},
+};
+
+impl RawMutex {
+    #[cold]
+    pub(super) fn lock_slow(&self, observer: &impl Observer, deadline: Option<Instant>) -> bool {
+        if time::is_past(deadline) {
+            return self.try_lock();
+        }
+        let mut start = self.pace.passes();
+        let met = stand_back::meets();
+        let measures = met == Meeting::Measure && self.waiters.load(Relaxed) == 0;
+        let thronged = match met {
+            Meeting::StoodBack => self.pace.is_thronged(start),
+            Meeting::Measure if !measures => {
+                self.measures_beside();
+                start = self.pace.passes();
+                false
+            }
+            _ => false,
+        };
+        let mut waits = None;
+        if !thronged && !measures && self.compete(start, &mut waits) {
+            if let Some(wait) = waits {
+                observer.waited(wait);
+            }
+            return true;
+        }
+        let wait = waits.unwrap_or_else(Wait::start);
+        let place = self.enter();
+        let passed = || {
+            // Who comes to sleep beside us has the count begin anew.
+            let alone = self.waiters.load(Relaxed) & ASLEEP == 0;
+            if alone { self.pace.passed() } else { 0 }
+        };
+        let rests = measures && place == Place::Head && stand_back::measures(passed);
+        let got = self.wait(place, rests, observer, deadline);
+        if got {
+            observer.waited(wait);
+        }
+        got
+    }
+
+    /// Measures beside others who are known to wait. If they are so before and after, passes mostly were counted.
+    fn measures_beside(&self) {
+        let counts = || self.waiters.load(Relaxed) & AWAITED != 0;
+        if !counts() {
+            return;
+        }
+        if let Some(start) = self.pace.count_anew() {
+            stand_back::measures_beside(
+                || if counts() { self.pace.passed_since(start) } else { 0 },
+            );
+        }
+    }
+
+    /// Tries as a newcomer, until it is better to sleep.
+    fn compete(&self, start: u8, waits: &mut Option<Wait>) -> bool {
+        let mut spin = Spin::patient();
+        loop {
+            // A load first, which leaves the line shared while the lock is held.
+            let found = self.lock.load(Relaxed);
+            if found == FREE && self.take(found) {
+                return true;
+            }
+            let mut closed = found == RESERVED;
+            if closed {
+                // Who it is kept for may need this core, and then leave the lock alone for long.
+                waits.get_or_insert_with(Wait::start);
+                closed = !self.pace.comes(|| self.lock.load(Relaxed) == RESERVED);
+            }
+            // Not while it is closed. Nor in a crowd: who has the lock takes it again sooner than its line would
+            // come here and go back.
+            closed |= self.waiters.load(Relaxed) & CLOSED != 0;
+            if closed || self.pace.is_crowded(start, &spin) || !spin.once() {
+                return false;
+            }
+        }
+    }
+}
