@@ -1,23 +1,23 @@
 //! A mutex in four bytes: newcomers may take it when it is free, and who sleeps has its turn before long.
 //!
-//! Barging, because handing a lock to a thread that still sleeps leaves it idle for the microseconds that waking
-//! takes. Bounded, because barging alone starves. At most one waiter, the *head*, is awake and tries; the others sleep,
-//! and the next is woken when the head has got the lock. While anybody sleeps, turns go by a clock: when the
-//! last one to have slept got the lock an eighth of a millisecond ago, who releases it gives its core away now and then: on
-//! crowded cores that, and not the lock, is what the head waits for, and on others the lock need not lie idle while it is on its
-//! way. If it has not come after a millisecond, the lock is closed to newcomers until it has it. Whoever runs into that
-//! gives its core away too, competes on if the head has come, and sleeps if not. Where the lock is passed on quickly, who
-//! was woken *dozes* until its turn is due, by a timer of its own, and leaves the lock to who has it: two threads that take
-//! a short section in turn are slower than one alone, as the line goes to and fro for each. For the same reason a newcomer
-//! that runs into others again and again measures how fast one goes alone, as a head that does not look at the lock, or
-//! beside others who are known to wait, and if that is faster *stands back* for a microsecond before it looks, later, each
-//! time. Where one thread takes the lock all the while, and others sleep, it sleeps too; where nobody is known to wait it
-//! *rests* once in a millisecond, as a dozer, so that others which want its core are known too. (The pause before a look is
-//! Anderson's
-//! [delay](https://doi.org/10.1109/71.80120); Go's
-//! [starvation mode](https://github.com/golang/go/blob/master/src/internal/sync/mutex.go) hands over to sleepers;
-//! `nsync`'s [designated waker](https://github.com/google/nsync) counts failed wake-ups; few awake and the rest asleep
-//! for long is Dice's [Malthusian lock](https://arxiv.org/abs/1511.06035).)
+//! Barging, because handing a lock to a thread that still sleeps leaves it idle for the microseconds that waking takes.
+//! Bounded, because barging alone starves. At most one waiter, the *head*, is awake and tries; the others sleep, and
+//! the next is woken when the head has got the lock. While anybody sleeps, turns go by a clock: when the last one to
+//! have slept got the lock an eighth of a millisecond ago, who releases it gives its core away now and then: on crowded
+//! cores that, and not the lock, is what the head waits for, and on others the lock need not lie idle while it is on
+//! its way. If it has not come after a millisecond, the lock is closed to newcomers until it has it. Whoever runs into
+//! that gives its core away too, competes on if the head has come, and sleeps if not. Where the lock is passed on
+//! quickly, who was woken *dozes* until its turn is due, by a timer of its own, and leaves the lock to who has it: two
+//! threads that take a short section in turn are slower than one alone, as the line goes to and fro for each. For the
+//! same reason a newcomer that runs into others again and again measures how fast one goes alone, as a head that does
+//! not look at the lock, or beside others who are known to wait, and if that is faster *stands back* for a microsecond
+//! before it looks, later, each time. Where one thread takes the lock all the while, and others sleep, it sleeps too.
+//! Where nobody is known to wait, all may be awake, most of them without a core: a newcomer that meets others very
+//! often gives its own away now and then, and if somebody had it meanwhile it *rests*, as a dozer, so that those are
+//! known too. (The pause before a look is Anderson's [delay](https://doi.org/10.1109/71.80120); Go's [starvation
+//! mode](https://github.com/golang/go/blob/master/src/internal/sync/mutex.go) hands over to sleepers; `nsync`'s
+//! [designated waker](https://github.com/google/nsync) counts failed wake-ups; few awake and the rest asleep for long
+//! is Dice's [Malthusian lock](https://arxiv.org/abs/1511.06035).)
 //!
 //! The lock and the waiters have a byte each, never accessed as one word, so that a release can be a plain
 //! store where [`asymmetric`](crate::sync::asymmetric) fences are to be had. The other two bytes are the clock's.
@@ -51,7 +51,8 @@
 //! | `lock`        | `FREE → HELD`                         | no matter who waits                        |
 //! | `unlock`      | `HELD → FREE`, `RESERVED` if `CLOSED` | always                                     |
 //! | newcomer      | → `HEAD`                              | nobody sees to sleepers: none of the four is set |
-//! | newcomer      | → `HEAD`, measures                    | it met others soon and often, and nobody is known to wait; then it tries, or rests: dozes as below, though it was not woken and nobody else sleeps |
+//! | newcomer      | → `HEAD`, measures                    | it met others soon and often, and nobody is known to wait; then it tries |
+//! | newcomer      | → `HEAD`, rests                       | its core was wanted, and nobody is known to wait; if the lock is passed on quickly it dozes as below, though it was not woken and nobody else sleeps, else it tries |
 //! | newcomer      | → `QUEUED`, sleeps                    | otherwise, having spun in vain, or if the lock is closed, or taken in a throng |
 //! | head          | `FREE`, `RESERVED → HELD`             | then leaves: `WAKE` if anybody sleeps and nobody is coming |
 //! | head          | → `CLOSED`                            | a brief spin was in vain                   |

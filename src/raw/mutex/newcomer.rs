@@ -14,20 +14,28 @@ impl RawMutex {
         if time::is_past(deadline) {
             return self.try_lock();
         }
-        let mut start = self.pace.passes();
-        let met = stand_back::meets();
-        let measures = met == Meeting::Measure && self.waiters.load(Relaxed) == 0;
-        let thronged = match met {
-            Meeting::StoodBack => self.pace.is_thronged(start),
-            Meeting::Measure if !measures => {
-                self.measures_beside();
-                start = self.pace.passes();
-                false
+        let unknown = || self.waiters.load(Relaxed) == 0;
+        let before = self.pace.passes();
+        let mut waits: Option<Wait> = None;
+        let met = stand_back::meets(|| {
+            let may_give = unknown() && time::is_far(deadline);
+            if may_give {
+                waits = Some(Wait::start());
             }
-            _ => false,
+            may_give
+        });
+        // If nobody took its core, it has not waited.
+        waits = waits.filter(|wait| met == Meeting::Wanted || wait.is_long());
+        let competes = match met {
+            Meeting::Compete => true,
+            Meeting::StoodBack => !self.pace.is_thronged(before),
+            Meeting::Measure | Meeting::Wanted => !unknown(),
         };
-        let mut waits = None;
-        if !thronged && !measures && self.compete(start, &mut waits) {
+        if competes && met == Meeting::Measure {
+            self.measures_beside();
+        }
+        let start = if met == Meeting::StoodBack { before } else { self.pace.passes() };
+        if competes && self.compete(start, &mut waits) {
             if let Some(wait) = waits {
                 observer.waited(wait);
             }
@@ -35,12 +43,13 @@ impl RawMutex {
         }
         let wait = waits.unwrap_or_else(Wait::start);
         let place = self.enter();
-        let passed = || {
+        let heads = !competes && place == Place::Head;
+        if heads && met == Meeting::Measure {
             // Who comes to sleep beside us has the count begin anew.
-            let alone = self.waiters.load(Relaxed) & ASLEEP == 0;
-            if alone { self.pace.passed() } else { 0 }
-        };
-        let rests = measures && place == Place::Head && stand_back::measures(passed);
+            let alone = || self.waiters.load(Relaxed) & ASLEEP == 0;
+            stand_back::measures(|| if alone() { self.pace.passed() } else { 0 });
+        }
+        let rests = heads && met == Meeting::Wanted;
         let got = self.wait(place, rests, observer, deadline);
         if got {
             observer.waited(wait);
@@ -55,9 +64,7 @@ impl RawMutex {
             return;
         }
         if let Some(start) = self.pace.count_anew() {
-            stand_back::measures_beside(
-                || if counts() { self.pace.passed_since(start) } else { 0 },
-            );
+            stand_back::measures(|| if counts() { self.pace.passed_since(start) } else { 0 });
         }
     }
 

@@ -149,9 +149,9 @@ impl RawMutex {
         false
     }
 
-    /// Who dozes is woken by our release, or by the next if ours is over. `DOZING` stays until somebody comes, so that a lock which is kept for a dozer
-    /// whose time is up just now is not taken for left over. Without `FRONT` it is, and the dozer on its way. One that lies
-    /// down only after this is missed, and comes when its time is up.
+    /// Who dozes is woken by our release, or by the next if ours is over. `DOZING` stays until somebody comes, so that
+    /// a lock which is kept for a dozer whose time is up just now is not taken for left over. Without `FRONT` it is,
+    /// and the dozer on its way. One that lies down only after this is missed, and comes when its time is up.
     pub(in crate::raw) fn rouse(&self) {
         let mut waiters = self.waiters.load(Relaxed);
         while waiters & (DOZING | FRONT) == DOZING | FRONT {

@@ -22,7 +22,7 @@ pub enum Kind {
     SlowWaking,
     /// The lock is passed on quickly by those who are awake.
     Quick,
-    /// Who finds the lock held is to rest, known to wait.
+    /// Who finds the lock held finds its core wanted, and is to rest, known to wait.
     Rest,
     /// The kernel makes no fence after all.
     Refusal,

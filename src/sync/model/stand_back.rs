@@ -1,5 +1,5 @@
-//! Who meets others finds that it is to rest, where the model says so or its fault. Nobody stands back: a model explores
-//! every moment at which the next look could come.
+//! Who meets others finds that its core is wanted, where the model says so or its fault. Nobody stands back: a model
+//! explores every moment at which the next look could come.
 
 use super::fault;
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -17,20 +17,17 @@ pub(crate) enum Meeting {
     Compete,
     #[allow(dead_code, reason = "as in the real one")]
     StoodBack,
+    #[allow(dead_code, reason = "as in the real one")]
     Measure,
+    Wanted,
 }
 
-pub(crate) fn meets() -> Meeting {
+pub(crate) fn meets(_may_give: impl FnOnce() -> bool) -> Meeting {
     if OFTEN.load(Relaxed) || fault::here(fault::Kind::Rest) {
-        Meeting::Measure
+        Meeting::Wanted
     } else {
         Meeting::Compete
     }
 }
 
-pub(crate) fn measures(_passes: impl Fn() -> u32) -> bool {
-    true
-}
-
-/// Nor does it wait.
-pub(crate) fn measures_beside(_passes: impl Fn() -> u32) {}
+pub(crate) fn measures(_passes: impl Fn() -> u32) {}

@@ -1,25 +1,30 @@
-//! When a thread stands back, that meets others where one at a time may go.
+//! When a thread stands back, that meets others where one at a time may go; and when it finds out whether its core is
+//! wanted.
 //!
-//! When each goes as soon as it can, what they take in turn moves from core to core every few times, for which each waits
-//! several times as long as it takes to go. Or it does not, and they get as much done in turn as two can: that depends on
-//! what they do inside and outside, and on the machine. So who meets others soon, again and again, measures. While *both*
-//! go, each does so once or more often from one meeting to the next: half of the shortest such time is about what it takes
-//! for one to go. (That is too much where some go without meeting anybody, or with a third thread.) How long it takes one
+//! When each goes as soon as it can, what they take in turn moves from core to core every few times, for which each
+//! waits several times as long as it takes to go. Or it does not, and they get as much done in turn as two can: that
+//! depends on what they do inside and outside, and on the machine. So who meets others soon, again and again, measures.
+//! While *both* go, each does so once or more often from one meeting to the next: half of the shortest such time is
+//! about what it takes for one to go. (That is too much where some go without meeting anybody, or with a third thread.)
+//! How long it takes one
 //! *alone* is found out by staying away for two microseconds, as a known waiter, whom others count as they pass. If that is
 //! less, it stands back for a microsecond each time it meets them: then the others go on without it, and later it without
 //! them. Who meets others now and then does not, nor who has other work for as long as that takes. Where others are known
 //! to wait already, who measures need not be known too, and has each pass counted for a while.
 //!
-//! Threads that stand back are not known to wait. If others want the core, nobody knows those either, and the system lets
-//! each run for milliseconds. So about once in a millisecond who stands back *rests*, for a turn, and is known to: who runs
-//! on its core meanwhile, and finds the lock taken all the time, sleeps, and is known too.
+//! Where nobody is known to wait there may be many who want the core: whoever is neither asleep nor running. Who runs
+//! does not know of them, and the system lets it run for milliseconds. So who meets others then very often gives its
+//! core away, some times a millisecond, with nothing that others wait for: this lock is not kept for it. If somebody
+//! had the core meanwhile, it
+//! *rests*, and is known to wait for a turn: who runs on its core meanwhile, and finds the lock taken all the time, sleeps, and is
+//! known too. Another program only takes what it is given. So who is off its core for long each time seldom gives it away.
 //!
 //! Heuristics, each thread's own: a mistake only costs time.
 
 use super::spin::{pause, several_cores};
 use core::cell::Cell;
 use std::{
-    thread_local,
+    thread, thread_local,
     time::{Duration, Instant},
 };
 
@@ -35,14 +40,26 @@ const TIMES: u8 = 32;
 const AGAIN: Duration = Duration::from_micros(2);
 /// … for so long.
 const BACK: Duration = Duration::from_micros(1);
+/// Who meets others again after less than this …
+const SHORTLY: Duration = Duration::from_micros(4);
+/// … so many times, each other time halving that, …
+const MANY: u8 = 64;
+/// … and nobody is known to wait, gives its core away once in so long. …
+const GIVES: Duration = Duration::from_micros(250);
+/// … If it was away for so long, somebody had it. …
+const WANTED: Duration = Duration::from_micros(5);
+/// … If for as long as this …
+const SLICE: Duration = Duration::from_micros(1_500);
+/// … so often in a row, it is another program, which has it for all of its slice each time. …
+const VAINLY: u8 = 6;
+/// … Then it does so seldom.
+const SELDOM: Duration = Duration::from_millis(50);
 /// Nobody goes in less than this: it was counted wrongly.
 const LEAST: Duration = Duration::from_nanos(2);
 /// Never for more hints than these, as the clock may stand.
 const HINTS: u32 = 256;
 /// If one alone is not faster, it is so many meetings until it measures again: about as long as it would stand back.
 const SPARED: u16 = 250;
-/// Who has stood back for so long in all rests: that is about once in a millisecond.
-const REST: Duration = Duration::from_micros(500);
 
 thread_local! {
     static MEETINGS: Cell<Meetings> = const { Cell::new(Meetings::NONE) };
@@ -55,8 +72,10 @@ pub(crate) enum Meeting {
     Compete,
     /// It has stood back.
     StoodBack,
-    /// It is to find out whether to stand back, by [`measures`] or [`measures_beside`].
+    /// It is to find out whether to stand back, by [`measures`].
     Measure,
+    /// Others want its core.
+    Wanted,
 }
 
 /// How a thread has met others.
@@ -72,8 +91,12 @@ struct Meetings {
     left: u8,
     /// How often it is spared.
     spared: u16,
-    /// For how long it has stood back without a rest.
-    stood: Duration,
+    /// How often it met others shortly after it did so before.
+    times: u8,
+    /// How often in a row it was off its core for a slice.
+    vainly: u8,
+    /// When it next gives its core away.
+    gives: Option<Instant>,
 }
 
 impl Meetings {
@@ -83,13 +106,20 @@ impl Meetings {
         both: Duration::ZERO,
         left: 0,
         spared: 0,
-        stood: Duration::ZERO,
+        times: 0,
+        vainly: 0,
+        gives: None,
     };
 
-    /// Meets others. Stands back if it is to.
-    fn again(&mut self, clock: impl Fn() -> Instant) -> Meeting {
+    /// Meets others. Gives its core away if `may_give` and it is time, or stands back if it is to.
+    fn again(
+        &mut self,
+        may_give: impl FnOnce() -> bool,
+        give: impl FnOnce(),
+        clock: impl Fn() -> Instant,
+    ) -> Meeting {
         if self.spared > 0 {
-            self.spared -= 1;
+            (self.spared, self.last) = (self.spared - 1, None);
             // As long as a look at the clock takes: a look at the lock at once only takes the line from who has it.
             pause(1);
             return Meeting::Compete;
@@ -97,6 +127,16 @@ impl Meetings {
         let start = clock();
         let before = self.last.replace(start);
         let apart = before.map(|before| start.saturating_duration_since(before));
+        match apart {
+            Some(apart) if apart < SHORTLY => self.times = self.times.saturating_add(1),
+            Some(_) => self.times /= 2,
+            None => {}
+        }
+        let is_time = self.gives.is_none_or(|at| start >= at);
+        if self.times >= MANY && is_time && may_give() {
+            give();
+            return self.gave(start, clock());
+        }
         if self.left == 0 || apart.is_none_or(|apart| apart >= AGAIN) {
             self.left = 0;
             return self.competes(apart.filter(|&apart| apart < SOON));
@@ -109,8 +149,21 @@ impl Meetings {
         if took >= 2 * BACK {
             return Meeting::Compete;
         }
-        self.stood += took;
         Meeting::StoodBack
+    }
+
+    /// It was off its core from then till now, if anybody wanted that.
+    fn gave(&mut self, start: Instant, now: Instant) -> Meeting {
+        let away = now.saturating_duration_since(start);
+        self.vainly = if away < SLICE { 0 } else { VAINLY.min(self.vainly + 1) };
+        let (each, finds) = match self.vainly {
+            VAINLY => (SELDOM, Meeting::Compete),
+            _ if away < WANTED => (GIVES, Meeting::Compete),
+            _ => (GIVES, Meeting::Wanted),
+        };
+        self.gives = now.checked_add(each);
+        (self.last, self.soon) = (Some(now), 0);
+        finds
     }
 
     /// It met others soon after it did so before, or not.
@@ -129,42 +182,18 @@ impl Meetings {
         Meeting::Measure
     }
 
-    /// Stays away, and finds out how often others go meanwhile. Says whether one alone is faster.
-    fn measures(&mut self, passes: impl Fn() -> u32, clock: impl Fn() -> Instant) -> bool {
+    /// Stays away, and finds out how often others go meanwhile, and so whether one alone is faster.
+    fn measures(&mut self, passes: impl Fn() -> u32, clock: impl Fn() -> Instant) {
         let (took, now) = stand(clock(), MEASURE, clock);
         self.last = Some(now);
         match passes() {
             // Nobody, or more than can be, or it lost its core: that says nothing.
-            0 => false,
-            passes if took / passes < LEAST => false,
-            _ if took >= 2 * MEASURE => false,
-            passes if took / passes >= self.both => {
-                (self.spared, self.stood) = (SPARED, Duration::ZERO);
-                false
-            }
-            _ => {
-                self.left = TIMES;
-                true
-            }
+            0 => {}
+            passes if took / passes < LEAST => {}
+            _ if took >= 2 * MEASURE => {}
+            passes if took / passes >= self.both => self.spared = SPARED,
+            _ => self.left = TIMES,
         }
-    }
-
-    /// Whether it is time for a rest, which begins now.
-    fn rests(&mut self) -> bool {
-        let rests = self.stood >= REST;
-        if rests {
-            self.stood = Duration::ZERO;
-        }
-        rests
-    }
-
-    /// Measures, and says whether to rest.
-    fn measures_and_rests(
-        &mut self,
-        passes: impl Fn() -> u32,
-        clock: impl Fn() -> Instant,
-    ) -> bool {
-        self.measures(passes, clock) && self.rests()
     }
 }
 
@@ -181,22 +210,18 @@ fn stand(start: Instant, long: Duration, clock: impl Fn() -> Instant) -> (Durati
     (now.saturating_duration_since(start), now)
 }
 
-/// The calling thread has found that somebody else is before it. Stands back if it is to.
-pub(crate) fn meets() -> Meeting {
+/// The calling thread has found that somebody else is before it. Gives its core away if it `may_give` that and it is
+/// time, or stands back if it is to.
+pub(crate) fn meets(may_give: impl FnOnce() -> bool) -> Meeting {
     if !several_cores() {
         return Meeting::Compete;
     }
-    with(|met| met.again(Instant::now)).unwrap_or(Meeting::Compete)
+    with(|met| met.again(may_give, thread::yield_now, Instant::now)).unwrap_or(Meeting::Compete)
 }
 
-/// The calling thread is known to wait, so that `passes` are counted from now on: finds out how fast one goes alone. Says
-/// whether to rest.
-pub(crate) fn measures(passes: impl Fn() -> u32) -> bool {
-    with(|met| met.measures_and_rests(passes, Instant::now)).unwrap_or(false)
-}
-
-/// As [`measures`], but others are known to wait, and the calling thread is not.
-pub(crate) fn measures_beside(passes: impl Fn() -> u32) {
+/// From now on `passes` are counted, as the calling thread or others are known to wait: finds out how fast one goes
+/// alone.
+pub(crate) fn measures(passes: impl Fn() -> u32) {
     with(|met| met.measures(passes, Instant::now));
 }
 
@@ -224,32 +249,38 @@ mod tests {
         move || now.replace(now.get() + step)
     }
 
+    impl Meetings {
+        /// Meets others who are known to wait.
+        fn meets(&mut self, clock: impl Fn() -> Instant) -> Meeting {
+            self.again(|| false, || panic!("gives its core away"), clock)
+        }
+    }
+
     /// Meets others until it is to measure, and finds that one takes so long alone.
-    fn measured(alone: Duration, clock: impl Fn() -> Instant) -> (Meetings, bool) {
+    fn measured(alone: Duration, clock: impl Fn() -> Instant) -> Meetings {
         let mut met = Meetings::NONE;
-        assert!((0..OFTEN).all(|_| met.again(&clock) == Meeting::Compete));
-        assert_eq!(met.again(&clock), Meeting::Measure);
+        assert!((0..OFTEN).all(|_| met.meets(&clock) == Meeting::Compete));
+        assert_eq!(met.meets(&clock), Meeting::Measure);
         let passes = || u32::try_from(MEASURE.as_nanos() / alone.as_nanos()).expect("a few");
-        let rests = met.measures_and_rests(passes, clock);
-        (met, rests)
+        met.measures(passes, clock);
+        met
     }
 
     #[test]
     fn who_meets_others_soon_stands_back_if_one_alone_is_faster_and_then_looks_how_things_are() {
         let clock = ticking(200 * NANOS);
-        let (mut met, rests) = measured(86 * NANOS, &clock);
-        assert!(!rests);
+        let mut met = measured(86 * NANOS, &clock);
         for _ in 0..3 {
             for _ in 0..TIMES {
                 let before = clock();
-                assert_eq!(met.again(&clock), Meeting::StoodBack);
+                assert_eq!(met.meets(&clock), Meeting::StoodBack);
                 let took = clock() - before;
                 assert!(took >= BACK && took < 2 * BACK, "{took:?}");
             }
             assert!(met.last.is_none());
-            assert!((0..OFTEN).all(|_| met.again(&clock) == Meeting::Compete));
-            assert_eq!(met.again(&clock), Meeting::Measure);
-            assert!(!met.measures_and_rests(|| 25, &clock));
+            assert!((0..OFTEN).all(|_| met.meets(&clock) == Meeting::Compete));
+            assert_eq!(met.meets(&clock), Meeting::Measure);
+            met.measures(|| 25, &clock);
         }
     }
 
@@ -259,7 +290,7 @@ mod tests {
         let now = Cell::new(Instant::now());
         let mut after = |nanos: u64| {
             now.set(now.get() + Duration::from_nanos(nanos));
-            (met.again(|| now.get()), met.both)
+            (met.meets(|| now.get()), met.both)
         };
         assert_eq!(after(0).0, Meeting::Compete);
         assert_eq!(after(100), (Meeting::Compete, 50 * NANOS));
@@ -273,104 +304,152 @@ mod tests {
     #[test]
     fn who_is_to_measure_and_does_not_has_to_meet_others_often_again() {
         let (mut met, clock) = (Meetings::NONE, ticking(200 * NANOS));
-        assert!((0..OFTEN).all(|_| met.again(&clock) == Meeting::Compete));
+        assert!((0..OFTEN).all(|_| met.meets(&clock) == Meeting::Compete));
         for _ in 0..3 {
-            assert_eq!(met.again(&clock), Meeting::Measure);
-            assert!((1..OFTEN).all(|_| met.again(&clock) == Meeting::Compete));
+            assert_eq!(met.meets(&clock), Meeting::Measure);
+            assert!((1..OFTEN).all(|_| met.meets(&clock) == Meeting::Compete));
         }
     }
 
     #[test]
     fn who_is_as_fast_beside_others_does_not_stand_back_and_measures_seldom() {
         let clock = ticking(200 * NANOS);
-        let (mut met, rests) = measured(100 * NANOS, &clock);
-        assert!(!rests);
+        let mut met = measured(100 * NANOS, &clock);
         let spared = (0..2 * usize::from(SPARED))
-            .take_while(|_| met.again(&clock) == Meeting::Compete)
+            .take_while(|_| met.meets(&clock) == Meeting::Compete)
             .count();
-        assert_eq!(spared, usize::from(SPARED) + usize::from(OFTEN) - 1);
+        assert_eq!(spared, usize::from(SPARED) + usize::from(OFTEN));
     }
 
     #[test]
     fn who_is_spared_does_not_look_at_the_clock() {
         let clock = || panic!("a look at the clock");
         let mut met = Meetings { spared: 2, ..Meetings::NONE };
-        assert_eq!([met.again(clock), met.again(clock)], [Meeting::Compete; 2]);
+        assert_eq!([met.meets(clock), met.meets(clock)], [Meeting::Compete; 2]);
         assert_eq!(met.spared, 0);
     }
 
     #[test]
     fn who_has_other_work_does_not_stand_back() {
         let (mut met, clock) = (Meetings::NONE, ticking(SOON));
-        assert!((0..100).all(|_| met.again(&clock) == Meeting::Compete));
+        assert!((0..100).all(|_| met.meets(&clock) == Meeting::Compete));
         // Nor any more, if that comes up meanwhile.
         let last = clock();
         let mut met = Meetings { last: Some(last), left: TIMES, ..Meetings::NONE };
-        assert_eq!(met.again(|| last + AGAIN), Meeting::Compete);
+        assert_eq!(met.meets(|| last + AGAIN), Meeting::Compete);
         assert_eq!(met.left, 0);
     }
 
     #[test]
     fn nobody_measures_by_one_who_has_the_lock_for_long_or_a_wrong_count_or_when_it_lost_its_core()
     {
-        for (passes, step, says) in [
-            (0, MEASURE, false),
-            (1_001, MEASURE, false),
-            (1_000, MEASURE, true),
-            (100, 2 * MEASURE, false),
-        ] {
+        for (passes, step, says) in
+            [(0, MEASURE, 0), (1_001, MEASURE, 0), (1_000, MEASURE, TIMES), (100, 2 * MEASURE, 0)]
+        {
             let mut met = Meetings { both: 100 * NANOS, ..Meetings::NONE };
-            assert_eq!(met.measures(|| passes, ticking(step)), says, "{passes}");
-            assert_eq!((met.left, met.spared), (if says { TIMES } else { 0 }, 0));
+            met.measures(|| passes, ticking(step));
+            assert_eq!((met.left, met.spared), (says, 0), "{passes}");
         }
     }
 
     #[test]
-    fn who_finds_that_it_need_not_stand_back_has_not_stood_back_for_long() {
-        let mut met = Meetings { both: 100 * NANOS, stood: REST, ..Meetings::NONE };
-        assert!(!met.measures_and_rests(|| 20, ticking(MEASURE)));
-        assert_eq!((met.spared, met.stood), (SPARED, Duration::ZERO));
-    }
-
-    #[test]
-    fn who_has_stood_back_for_long_rests_once() {
-        let clock = ticking(100 * NANOS);
-        let (mut met, _) = measured(10 * NANOS, &clock);
-        let (mut stood, mut rests) = (Duration::ZERO, Vec::new());
-        while rests.len() < 3 {
-            match met.again(&clock) {
-                Meeting::StoodBack => stood += BACK,
-                Meeting::Measure if met.measures_and_rests(|| 200, &clock) => {
-                    rests.push(stood);
-                    stood = Duration::ZERO;
-                }
-                _ => {}
-            }
+    fn who_gives_its_core_away_finds_out_whether_it_is_wanted() {
+        let (vain, not) = (VAINLY, VAINLY - 1);
+        for (away, vainly, finds, each) in [
+            (WANTED / 2, vain, Meeting::Compete, GIVES),
+            (WANTED, vain, Meeting::Wanted, GIVES),
+            (SLICE / 2, vain, Meeting::Wanted, GIVES),
+            (SLICE, 0, Meeting::Wanted, GIVES),
+            (SLICE, not, Meeting::Compete, SELDOM),
+            (SLICE, vain, Meeting::Compete, SELDOM),
+            (10 * SLICE, not, Meeting::Compete, SELDOM),
+        ] {
+            let now = Cell::new(Instant::now());
+            let pass = |time: Duration| now.set(now.get() + time);
+            let mut met = Meetings { times: MANY + 1, vainly, ..Meetings::NONE };
+            assert_eq!(met.again(|| true, || pass(away), || now.get()), finds, "{away:?}");
+            pass(each.saturating_sub(NANOS));
+            // Not yet, and nobody asks whether it may.
+            let (ask, give) = (|| panic!("asks"), || panic!("gives its core away"));
+            assert_eq!(met.again(ask, give, || now.get()), Meeting::Compete);
+            pass(NANOS);
+            met.times = MANY;
+            assert_eq!(met.meets(|| now.get()), Meeting::Compete);
+            let gives = Cell::new(false);
+            met.again(|| true, || gives.set(true), || now.get());
+            assert!(gives.get());
         }
-        assert!(rests.iter().all(|&stood| stood >= REST && stood < REST + 40 * BACK), "{rests:?}");
     }
 
     #[test]
-    fn who_only_measures_has_still_stood_back_for_as_long() {
-        let clock = ticking(200 * NANOS);
-        let mut met = Meetings { both: 100 * NANOS, stood: REST, ..Meetings::NONE };
-        assert!(met.measures(|| 200, &clock));
-        assert_eq!((met.left, met.stood), (TIMES, REST));
-        assert!(met.measures_and_rests(|| 200, &clock));
-        assert_eq!((met.left, met.stood), (TIMES, Duration::ZERO));
-    }
-
-    #[test]
-    fn who_comes_now_and_then_does_not_rest() {
-        let mut met = Meetings::NONE;
+    fn who_is_off_its_core_for_slices_in_a_row_gives_it_away_seldom() {
         let now = Cell::new(Instant::now());
-        for _ in 0..100 {
-            now.set(now.get() + Duration::from_millis(5));
-            let clock = || now.replace(now.get() + 200 * NANOS);
-            assert!((0..OFTEN).all(|_| met.again(clock) == Meeting::Compete));
-            assert_eq!(met.again(clock), Meeting::Measure);
-            assert!(!met.measures_and_rests(|| 200, clock));
+        let clock = || now.get();
+        let mut met = Meetings::NONE;
+        let mut gives = |away| {
+            met.times = u8::MAX;
+            met.gives = None;
+            met.again(|| true, || now.set(now.get() + away), clock)
+        };
+        for _ in 0..2 {
+            let wanted = (0..50).take_while(|_| gives(SLICE) == Meeting::Wanted).count();
+            assert_eq!(wanted, usize::from(VAINLY) - 1);
+            assert_eq!(gives(SLICE / 2), Meeting::Wanted);
         }
+    }
+
+    #[test]
+    fn who_meets_others_now_and_then_keeps_its_core() {
+        let now = Cell::new(Instant::now());
+        let clock = || now.get();
+        let after = |met: &mut Meetings, apart| {
+            now.set(now.get() + apart);
+            let gives = Cell::new(false);
+            met.again(|| true, || gives.set(true), clock);
+            gives.get()
+        };
+        let mut met = Meetings::NONE;
+        assert!(!after(&mut met, Duration::ZERO));
+        assert_eq!(met.times, 0);
+        assert!((0..1_000).all(|_| !after(&mut met, SHORTLY)));
+        // Nor who does so a few times shortly after one another.
+        for _ in 0..10 {
+            assert!(!after(&mut met, SHORTLY));
+            assert!((0..MANY / 2).all(|_| !after(&mut met, SHORTLY / 2)));
+        }
+        // Often, and after it was off its core.
+        let mut met = Meetings::NONE;
+        let before = (0..=MANY).take_while(|_| !after(&mut met, SHORTLY / 2)).count();
+        assert_eq!(before, usize::from(MANY));
+        let often = (0..1_000).filter(|_| after(&mut met, SHORTLY / 2)).count();
+        assert_eq!(
+            often,
+            1_000 / usize::try_from(GIVES.as_nanos() / (SHORTLY / 2).as_nanos()).unwrap()
+        );
+        assert!(after(&mut met, GIVES));
+        // Who is spared has nothing to say of that.
+        let mut met = Meetings { times: MANY, spared: 1, ..Meetings::NONE };
+        assert!(!after(&mut met, SHORTLY));
+        assert!(after(&mut met, SHORTLY));
+    }
+
+    #[test]
+    fn who_gave_its_core_away_has_not_met_others_soon_and_stands_back_as_before() {
+        let now = Cell::new(Instant::now());
+        let clock = || now.replace(now.get() + 100 * NANOS);
+        let mut met = Meetings { soon: OFTEN - 1, both: 80 * NANOS, times: MANY, ..Meetings::NONE };
+        assert_eq!(met.again(|| true, || (), clock), Meeting::Compete);
+        assert!((1..OFTEN).all(|_| met.meets(clock) == Meeting::Compete));
+        assert_eq!((met.meets(clock), met.both), (Meeting::Measure, 50 * NANOS));
+        let mut met = Meetings {
+            last: Some(now.get()),
+            left: 2,
+            times: MANY,
+            vainly: VAINLY,
+            ..Meetings::NONE
+        };
+        assert_eq!(met.again(|| true, || now.set(now.get() + SLICE), clock), Meeting::Compete);
+        assert_eq!([met.meets(clock), met.meets(clock)], [Meeting::StoodBack; 2]);
     }
 
     #[test]
@@ -378,17 +457,17 @@ mod tests {
         let clock = ticking(Duration::from_millis(1));
         let last = clock() + Duration::from_millis(1);
         let mut met = Meetings { last: Some(last), left: TIMES, ..Meetings::NONE };
-        assert_eq!(met.again(clock), Meeting::Compete);
+        assert_eq!(met.meets(clock), Meeting::Compete);
     }
 
     #[test]
     fn a_clock_that_stands_or_goes_back_keeps_nobody() {
         let start = Instant::now();
         let mut met = Meetings { last: Some(start), left: TIMES, ..Meetings::NONE };
-        assert_eq!(met.again(|| start), Meeting::StoodBack);
-        assert!(!met.measures_and_rests(|| 1, || start));
+        assert_eq!(met.meets(|| start), Meeting::StoodBack);
+        met.measures(|| 1, || start);
         let mut met = Meetings { last: Some(start), left: TIMES, ..Meetings::NONE };
         let later = Cell::new(start + Duration::from_micros(1));
-        assert_eq!(met.again(|| later.replace(start)), Meeting::StoodBack);
+        assert_eq!(met.meets(|| later.replace(start)), Meeting::StoodBack);
     }
 }

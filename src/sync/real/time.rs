@@ -3,6 +3,8 @@
 use std::time::Duration;
 pub(crate) use std::time::Instant;
 
+/// So much time, a few slices of the system's, who may be off its core needlessly must have left.
+const FAR: Duration = Duration::from_millis(20);
 /// How long a thread sleeps that might be missed by a release.
 const SHORT: Duration = Duration::from_millis(1);
 
@@ -22,6 +24,11 @@ pub(crate) fn is_past(deadline: Option<Instant>) -> bool {
     passed(deadline)
 }
 
+/// Whether there is so much time left that it matters little if some is lost.
+pub(crate) fn is_far(deadline: Option<Instant>) -> bool {
+    deadline.is_none_or(|deadline| deadline.saturating_duration_since(Instant::now()) >= FAR)
+}
+
 /// Whether a park that timed out did so because of the deadline.
 pub(crate) fn passed(deadline: Option<Instant>) -> bool {
     deadline.is_some_and(|deadline| Instant::now() >= deadline)
@@ -30,4 +37,18 @@ pub(crate) fn passed(deadline: Option<Instant>) -> bool {
 /// The moment `timeout` from now, or none if that is beyond what the clock can say: then it is for ever.
 pub(crate) fn after(timeout: Duration) -> Option<Instant> {
     Instant::now().checked_add(timeout)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn far_is_what_leaves_time_for_some_slices() {
+        assert!(is_far(None));
+        assert!(!is_far(after(Duration::ZERO)));
+        assert!(!is_far(after(FAR / 2)));
+        // However long this thread is off its core between the two.
+        assert!(is_far(after(Duration::from_secs(3_600))));
+    }
 }

@@ -35,7 +35,7 @@ pub(crate) fn woken<R: 'static>(
     other
 }
 
-/// Whoever finds the lock held, and nobody known to wait, rests before it tries.
+/// Whoever finds the lock held, and nobody known to wait, finds its core wanted, and rests before it tries.
 pub(crate) fn rest_first() {
     passed_on_quickly();
     meet_often();
