@@ -76,12 +76,13 @@ use std::{
 /// and measures how fast the others go without it. If that is faster, it stands back for a microsecond each time before
 /// it looks again, also with other locks in hand, so that a lock and what it protects stay in one core's cache for
 /// longer. Who has other work for a few microseconds does not. Who meets others within four microseconds dozens of
-/// times while nobody sleeps gives its core away, once in a quarter of a millisecond, with other locks in hand too, but
-/// not if its deadline is nearer than 20 milliseconds: threads may want the core that nobody knows of, and the system
-/// would let this one run on. If somebody took it, it sleeps for a turn, so that those come to be known. (Another
-/// program may keep the core for milliseconds each time; after six times it is given away once in fifty.) Where the
-/// lock is closed it is given away a few times, for the waiter to come. A release does not block, but where a turn is
-/// due it may give the core away too, with this lock released; others that the thread holds stay locked meanwhile.
+/// times, and finds nobody known to wait, gives its core away, at most once in a quarter of a millisecond, with other
+/// locks in hand too, but not if its deadline is nearer than 20 milliseconds: threads may want the core that nobody
+/// knows of, and the system would let this one run on. If somebody took it, who gave it mostly sleeps for a turn, so
+/// that those come to be known. (Threads that do something else, of whatever program, may keep the core for
+/// milliseconds each time; after six times in a row it is given away once in fifty.) Where the lock is closed it is
+/// given away a few times, for the waiter to come. A release does not block, but where a turn is due it may give the
+/// core away too, with this lock released; others that the thread holds stay locked meanwhile.
 ///
 /// # Lifetime
 ///

@@ -52,8 +52,8 @@
 //! | `unlock`      | `HELD → FREE`, `RESERVED` if `CLOSED` | always                                     |
 //! | newcomer      | → `HEAD`                              | nobody sees to sleepers: none of the four is set |
 //! | newcomer      | → `HEAD`, measures                    | it met others soon and often, and nobody is known to wait; then it tries |
-//! | newcomer      | → `HEAD`, rests                       | its core was wanted, and nobody is known to wait; if the lock is passed on quickly it dozes as below, though it was not woken and nobody else sleeps, else it tries |
-//! | newcomer      | → `QUEUED`, sleeps                    | otherwise, having spun in vain, or if the lock is closed, or taken in a throng |
+//! | newcomer      | → `HEAD`, rests                       | its core was wanted, and nobody is known to wait; it dozes as below, though it was not woken and nobody else sleeps, if the lock is held as often as not and passed on quickly, else it tries |
+//! | newcomer      | → `QUEUED`, sleeps                    | otherwise, having spun in vain, or if the lock is closed, or taken in a throng, or another was the head sooner |
 //! | head          | `FREE`, `RESERVED → HELD`             | then leaves: `WAKE` if anybody sleeps and nobody is coming |
 //! | head          | → `CLOSED`                            | a brief spin was in vain                   |
 //! | head          | → `WAKE`, then → `FRONT`, sleeps      | a longer one too; the lock is open again, unless a turn is due |

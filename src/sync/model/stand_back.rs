@@ -6,7 +6,7 @@ use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 static OFTEN: AtomicBool = AtomicBool::new(false);
 
-/// From now on everybody meets others often, and not by a fault only: what comes of that meets the other faults. For
+/// From now on everybody's core is wanted, and not by a fault only: what comes of that meets the other faults. For
 /// models, to begin with.
 pub fn meet_often() {
     OFTEN.store(true, Relaxed);

@@ -15,9 +15,9 @@
 //! Where nobody is known to wait there may be many who want the core: whoever is neither asleep nor running. Who runs
 //! does not know of them, and the system lets it run for milliseconds. So who meets others then very often gives its
 //! core away, some times a millisecond, with nothing that others wait for: this lock is not kept for it. If somebody
-//! had the core meanwhile, it
-//! *rests*, and is known to wait for a turn: who runs on its core meanwhile, and finds the lock taken all the time, sleeps, and is
-//! known too. Another program only takes what it is given. So who is off its core for long each time seldom gives it away.
+//! had the core meanwhile, it *rests*, and is known to wait for a turn: who runs on its core meanwhile, and finds the
+//! lock taken all the time, sleeps, and is known too. Who does something else only takes what it is given. So who is
+//! off its core for long each time seldom gives it away.
 //!
 //! Heuristics, each thread's own: a mistake only costs time.
 
@@ -42,15 +42,16 @@ const AGAIN: Duration = Duration::from_micros(2);
 const BACK: Duration = Duration::from_micros(1);
 /// Who meets others again after less than this …
 const SHORTLY: Duration = Duration::from_micros(4);
-/// … so many times, each other time halving that, …
+/// … so many times, each other time halving that, and forgetting it after this long …
+const FORGETS: Duration = Duration::from_millis(50);
 const MANY: u8 = 64;
-/// … and nobody is known to wait, gives its core away once in so long. …
+/// … while nobody is known to wait, gives its core away, at most once in so long. …
 const GIVES: Duration = Duration::from_micros(250);
-/// … If it was away for so long, somebody had it. …
+/// … If it was away for so long, somebody had it, most likely. …
 const WANTED: Duration = Duration::from_micros(5);
 /// … If for as long as this …
 const SLICE: Duration = Duration::from_micros(1_500);
-/// … so often in a row, it is another program, which has it for all of its slice each time. …
+/// … so often in a row, that is somebody who does something else, and has it for a slice each time. …
 const VAINLY: u8 = 6;
 /// … Then it does so seldom.
 const SELDOM: Duration = Duration::from_millis(50);
@@ -81,7 +82,7 @@ pub(crate) enum Meeting {
 /// How a thread has met others.
 #[derive(Clone, Copy, Debug)]
 struct Meetings {
-    /// When it did so last, or had stood back.
+    /// When it did so last, or had stood back, measured or given its core away. Not known of who was spared.
     last: Option<Instant>,
     /// How often in a row that was soon, …
     soon: u8,
@@ -91,7 +92,7 @@ struct Meetings {
     left: u8,
     /// How often it is spared.
     spared: u16,
-    /// How often it met others shortly after it did so before.
+    /// How often it met others shortly after it did so before, less half of that for each time it did not.
     times: u8,
     /// How often in a row it was off its core for a slice.
     vainly: u8,
@@ -129,6 +130,7 @@ impl Meetings {
         let apart = before.map(|before| start.saturating_duration_since(before));
         match apart {
             Some(apart) if apart < SHORTLY => self.times = self.times.saturating_add(1),
+            Some(apart) if apart >= FORGETS => self.times = 0,
             Some(_) => self.times /= 2,
             None => {}
         }
@@ -366,7 +368,7 @@ mod tests {
         ] {
             let now = Cell::new(Instant::now());
             let pass = |time: Duration| now.set(now.get() + time);
-            let mut met = Meetings { times: MANY + 1, vainly, ..Meetings::NONE };
+            let mut met = Meetings { times: u8::MAX, vainly, ..Meetings::NONE };
             assert_eq!(met.again(|| true, || pass(away), || now.get()), finds, "{away:?}");
             pass(each.saturating_sub(NANOS));
             // Not yet, and nobody asks whether it may.
@@ -427,6 +429,10 @@ mod tests {
             1_000 / usize::try_from(GIVES.as_nanos() / (SHORTLY / 2).as_nanos()).unwrap()
         );
         assert!(after(&mut met, GIVES));
+        met.times = u8::MAX;
+        assert!(after(&mut met, FORGETS.saturating_sub(NANOS)));
+        met.times = u8::MAX;
+        assert!(!after(&mut met, FORGETS));
         // Who is spared has nothing to say of that.
         let mut met = Meetings { times: MANY, spared: 1, ..Meetings::NONE };
         assert!(!after(&mut met, SHORTLY));

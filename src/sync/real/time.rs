@@ -26,7 +26,11 @@ pub(crate) fn is_past(deadline: Option<Instant>) -> bool {
 
 /// Whether there is so much time left that it matters little if some is lost.
 pub(crate) fn is_far(deadline: Option<Instant>) -> bool {
-    deadline.is_none_or(|deadline| deadline.saturating_duration_since(Instant::now()) >= FAR)
+    deadline.is_none_or(|deadline| leaves_time(deadline, Instant::now()))
+}
+
+fn leaves_time(deadline: Instant, now: Instant) -> bool {
+    deadline.saturating_duration_since(now) >= FAR
 }
 
 /// Whether a park that timed out did so because of the deadline.
@@ -45,10 +49,10 @@ mod tests {
 
     #[test]
     fn far_is_what_leaves_time_for_some_slices() {
-        assert!(is_far(None));
-        assert!(!is_far(after(Duration::ZERO)));
-        assert!(!is_far(after(FAR / 2)));
-        // However long this thread is off its core between the two.
-        assert!(is_far(after(Duration::from_secs(3_600))));
+        let now = Instant::now();
+        assert!(leaves_time(now + FAR, now));
+        assert!(!leaves_time(now + FAR, now + Duration::from_nanos(1)));
+        assert!(!leaves_time(now, now + FAR));
+        assert!(is_far(None) && !is_far(Some(now)));
     }
 }
