@@ -60,13 +60,15 @@ use std::time::{Duration, Instant};
 ///
 /// [`push`](Self::push), [`pop`](Self::pop) and their kin spin for a microsecond, give their core away a few times,
 /// more often where waits have been short of late (for about twenty microseconds where nobody else wants the core), and
-/// then sleep; the timed forms stop spinning when their time is up. Where items come faster than one at a time, one that spins lets a few gather before it takes the first: that may
-/// lie for up to a microsecond longer, and all cost less; where that gains nothing it is tried once in sixteen waits.
+/// then sleep; the timed forms stop spinning when their time is up. Where items come faster than one at a time, one
+/// that spins lets a few gather before it takes the first: that may lie for up to a microsecond longer, and all cost
+/// less; where that gains nothing it is tried once in sixteen waits.
 ///
-/// The `try_` forms answer exactly: "full" was true at a moment during the call, and so was
-/// "empty". To know, they may have to wait for a thread that is in the middle of its own operation, which takes
-/// nanoseconds, or until that thread runs again if the system has stopped it there; they sleep for that as well. The
-/// futures never block a thread; a poll spins for a microsecond before it is pending.
+/// The `try_` forms answer exactly: "full" was true at a moment during the call, and so was "empty". To know, they may
+/// have to wait for a thread that is in the middle of its own operation, which takes nanoseconds, or until that thread
+/// runs again if the system has stopped it there; they sleep for that as well, and so does a poll, or for who is
+/// changing the line of those who wait. No future blocks a thread until there is an item or room; a poll spins for a
+/// microsecond before it is pending.
 ///
 /// # Order
 ///

@@ -87,7 +87,8 @@
 //!
 //! # Checked by
 //!
-//! `tests/loom/tests/models/mutex.rs` and `mutex_timed.rs`, with both kinds of release. Coming is in `newcomer.rs`, waiting in `wait.rs`.
+//! `tests/loom/tests/models/mutex.rs` and `mutex_timed.rs`, with both kinds of release. Coming is in `newcomer.rs`,
+//! waiting in `wait.rs`.
 
 mod newcomer;
 pub(super) mod wait;

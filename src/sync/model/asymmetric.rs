@@ -24,6 +24,7 @@ pub(crate) fn about_to_release() {}
 
 #[track_caller]
 pub(crate) fn light_fence() {
+    // SeqCst: stands for the compiler's fence of a release, which the heavy one makes as strong as this.
     fence(SeqCst);
 }
 
@@ -49,6 +50,7 @@ pub(crate) fn heavy_fence() -> Sleep {
     if fault::here(fault::Kind::Refusal) {
         return Sleep::Short;
     }
+    // SeqCst: the same as that of a release, each before its look.
     fence(SeqCst);
     Sleep::Fenced
 }

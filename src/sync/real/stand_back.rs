@@ -6,18 +6,18 @@
 //! depends on what they do inside and outside, and on the machine. So who meets others soon, again and again, measures.
 //! While *both* go, each does so once or more often from one meeting to the next: half of the shortest such time is
 //! about what it takes for one to go. (That is too much where some go without meeting anybody, or with a third thread.)
-//! How long it takes one
-//! *alone* is found out by staying away for two microseconds, as a known waiter, whom others count as they pass. If that is
-//! less, it stands back for a microsecond each time it meets them: then the others go on without it, and later it without
-//! them. Who meets others now and then does not, nor who has other work for as long as that takes. Where others are known
-//! to wait already, who measures need not be known too, and has each pass counted for a while.
+//! How long it takes one *alone* is found out by staying away for two microseconds, as a known waiter, whom others
+//! count as they pass. If that is less, it stands back for a microsecond each time it meets them: then the others go on
+//! without it, and later it without them. Who meets others now and then does not, nor who has other work for as long as
+//! that takes. Where others are known to wait already, who measures need not be known too, and has each pass counted
+//! for a while.
 //!
 //! Where nobody is known to wait there may be many who want the core: whoever is neither asleep nor running. Who runs
 //! does not know of them, and the system lets it run for milliseconds. So who meets others then very often gives its
-//! core away, some times a millisecond, with nothing that others wait for: this lock is not kept for it. If somebody
-//! had the core meanwhile, it *rests*, and is known to wait for a turn: who runs on its core meanwhile, and finds the
-//! lock taken all the time, sleeps, and is known too. Who does something else only takes what it is given. So who is
-//! off its core for long each time seldom gives it away.
+//! core away, some times a millisecond, as a mere newcomer: this lock is not kept for it meanwhile. If somebody had the
+//! core meanwhile, it *rests*, and is known to wait for a turn: who runs on its core meanwhile, and finds the lock
+//! taken all the time, sleeps, and is known too. Who does something else only takes what it is given. So who is off its
+//! core for long each time seldom gives it away.
 //!
 //! Heuristics, each thread's own: a mistake only costs time.
 
@@ -42,10 +42,11 @@ const AGAIN: Duration = Duration::from_micros(2);
 const BACK: Duration = Duration::from_micros(1);
 /// Who meets others again after less than this …
 const SHORTLY: Duration = Duration::from_micros(4);
-/// … so many times, each other time halving that, and forgetting it after this long …
-const FORGETS: Duration = Duration::from_millis(50);
+/// … so many times, each other time halving that …
 const MANY: u8 = 64;
-/// … while nobody is known to wait, gives its core away, at most once in so long. …
+/// … or, after so long, beginning anew, …
+const FORGETS: Duration = Duration::from_millis(50);
+/// … gives its core away while nobody is known to wait, at most once in so long. …
 const GIVES: Duration = Duration::from_micros(250);
 /// … If it was away for so long, somebody had it, most likely. …
 const WANTED: Duration = Duration::from_micros(5);
