@@ -11,10 +11,11 @@
 //! threads that take a short section in turn are slower than one alone, as the line goes to and fro for each. For the
 //! same reason a newcomer that runs into others again and again measures how fast one goes alone, as a head that does
 //! not look at the lock, or beside others who are known to wait, and if that is faster *stands back* for a microsecond
-//! before it looks, later, each time. Where one thread takes the lock all the while, and others sleep, it sleeps too.
-//! Where nobody is known to wait, all may be awake, most of them without a core: a newcomer that meets others very
-//! often gives its own away now and then, and if somebody had it meanwhile it *rests*, as a dozer, so that those are
-//! known too. (The pause before a look is Anderson's [delay](https://doi.org/10.1109/71.80120); Go's [starvation
+//! before it looks, later, each time; if not, it looks *eagerly* for a while. Where one thread takes the lock all the
+//! while, and others sleep, it sleeps too. Where nobody is known to wait, all may be awake, most of them without a
+//! core: a newcomer that meets others very often gives its own away now and then, and if somebody had it meanwhile it
+//! *rests*, as a dozer, so that those are known too. (The pause before a look is Anderson's
+//! [delay](https://doi.org/10.1109/71.80120); Go's [starvation
 //! mode](https://github.com/golang/go/blob/master/src/internal/sync/mutex.go) hands over to sleepers; `nsync`'s
 //! [designated waker](https://github.com/google/nsync) counts failed wake-ups; few awake and the rest asleep for long
 //! is Dice's [Malthusian lock](https://arxiv.org/abs/1511.06035).)
@@ -190,8 +191,13 @@ impl RawMutex {
 
     /// Takes the lock if it is as it was `found`, and that was not held.
     fn take(&self, found: u8) -> bool {
+        found != HELD && self.take_as(found).is_ok()
+    }
+
+    /// Takes the lock, which is free if it is as it was `found`; else says how it is.
+    fn take_as(&self, found: u8) -> Result<u8, u8> {
         // Acquire: hand-off, as in `lock`. Relaxed on failure: not got, and nothing read.
-        found != HELD && self.lock.compare_exchange(found, HELD, Acquire, Relaxed).is_ok()
+        self.lock.compare_exchange(found, HELD, Acquire, Relaxed)
     }
 
     pub(crate) fn is_locked(&self) -> bool {

@@ -1,18 +1,25 @@
 //! Who wants the mutex and finds it taken, until it is better to wait: `wait.rs`. The states are told in `mod.rs`.
 
-use super::{ASLEEP, AWAITED, CLOSED, FREE, Observer, RESERVED, RawMutex, wait::Place};
+use super::{ASLEEP, AWAITED, CLOSED, FREE, HELD, Observer, RESERVED, RawMutex, wait::Place};
 use crate::sync::{
     atomic::Ordering::Relaxed,
     spin::{Spin, Wait},
     stand_back::{self, Meeting},
     time::{self, Instant},
 };
+use core::hint;
+
+/// So many looks, and a spin hint each: a third of a microsecond or a half.
+const EAGER: u32 = 16;
 
 impl RawMutex {
     #[cold]
     pub(super) fn lock_slow(&self, observer: &impl Observer, deadline: Option<Instant>) -> bool {
         if time::is_past(deadline) {
             return self.try_lock();
+        }
+        if stand_back::is_spared() && self.try_eagerly() {
+            return true;
         }
         let unknown = || self.waiters.load(Relaxed) == 0;
         let before = self.pace.passes();
@@ -66,6 +73,20 @@ impl RawMutex {
         if let Some(start) = self.pace.count_anew() {
             stand_back::measures(|| if counts() { self.pace.passed_since(start) } else { 0 });
         }
+    }
+
+    /// Takes the lock as soon as it is free, if that is soon. Without a load first: that would bring the line here to be
+    /// read, and the line would have to come once more to be written.
+    #[inline(never)]
+    fn try_eagerly(&self) -> bool {
+        for _ in 0..EAGER {
+            match self.take_as(FREE) {
+                Ok(_) => return true,
+                Err(HELD) => hint::spin_loop(),
+                Err(_) => break,
+            }
+        }
+        false
     }
 
     /// Tries as a newcomer, until it is better to sleep.

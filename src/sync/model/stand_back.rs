@@ -31,3 +31,8 @@ pub(crate) fn meets(_may_give: impl FnOnce() -> bool) -> Meeting {
 }
 
 pub(crate) fn measures(_passes: impl Fn() -> u32) {}
+
+/// Who is spared first tries as anybody does: nothing else comes of that.
+pub(crate) fn is_spared() -> bool {
+    false
+}

@@ -111,5 +111,6 @@ pub mod private {
         pace::{clock_stands, dozes_last},
         park::slept,
         spin::spins,
+        stand_back::spare,
     };
 }

@@ -10,7 +10,8 @@
 //! count as they pass. If that is less, it stands back for a microsecond each time it meets them: then the others go on
 //! without it, and later it without them. Who meets others now and then does not, nor who has other work for as long as
 //! that takes. Where others are known to wait already, who measures need not be known too, and has each pass counted
-//! for a while.
+//! for a while. If it is not less, what matters is how soon the lock is taken when it is free: for many meetings who
+//! measured *is spared* all this, and looks again and again.
 //!
 //! Where nobody is known to wait there may be many who want the core: whoever is neither asleep nor running. Who runs
 //! does not know of them, and the system lets it run for milliseconds. So who meets others then very often gives its
@@ -61,10 +62,12 @@ const LEAST: Duration = Duration::from_nanos(2);
 /// Never for more hints than these, as the clock may stand.
 const HINTS: u32 = 256;
 /// If one alone is not faster, it is so many meetings until it measures again: about as long as it would stand back.
-const SPARED: u16 = 250;
+const EQUALS: u16 = 250;
 
 thread_local! {
     static MEETINGS: Cell<Meetings> = const { Cell::new(Meetings::NONE) };
+    /// How often the thread is spared to measure.
+    static SPARED: Cell<u16> = const { Cell::new(0) };
 }
 
 /// What a thread does that meets others.
@@ -83,7 +86,7 @@ pub(crate) enum Meeting {
 /// How a thread has met others.
 #[derive(Clone, Copy, Debug)]
 struct Meetings {
-    /// When it did so last, or had stood back, measured or given its core away. Not known of who was spared.
+    /// When it did so last, or had stood back, measured or given its core away.
     last: Option<Instant>,
     /// How often in a row that was soon, …
     soon: u8,
@@ -91,8 +94,6 @@ struct Meetings {
     both: Duration,
     /// How often it is to stand back.
     left: u8,
-    /// How often it is spared.
-    spared: u16,
     /// How often it met others shortly after it did so before, less half of that for each time it did not.
     times: u8,
     /// How often in a row it was off its core for a slice.
@@ -107,7 +108,6 @@ impl Meetings {
         soon: 0,
         both: Duration::ZERO,
         left: 0,
-        spared: 0,
         times: 0,
         vainly: 0,
         gives: None,
@@ -120,12 +120,6 @@ impl Meetings {
         give: impl FnOnce(),
         clock: impl Fn() -> Instant,
     ) -> Meeting {
-        if self.spared > 0 {
-            (self.spared, self.last) = (self.spared - 1, None);
-            // As long as a look at the clock takes: a look at the lock at once only takes the line from who has it.
-            pause(1);
-            return Meeting::Compete;
-        }
         let start = clock();
         let before = self.last.replace(start);
         let apart = before.map(|before| start.saturating_duration_since(before));
@@ -185,18 +179,23 @@ impl Meetings {
         Meeting::Measure
     }
 
-    /// Stays away, and finds out how often others go meanwhile, and so whether one alone is faster.
-    fn measures(&mut self, passes: impl Fn() -> u32, clock: impl Fn() -> Instant) {
+    /// Stays away, and finds out how often others go meanwhile, and so whether one alone is faster. Says `true` if it
+    /// is not.
+    fn measures(&mut self, passes: impl Fn() -> u32, clock: impl Fn() -> Instant) -> bool {
         let (took, now) = stand(clock(), MEASURE, clock);
         self.last = Some(now);
-        match passes() {
-            // Nobody, or more than can be, or it lost its core: that says nothing.
-            0 => {}
-            passes if took / passes < LEAST => {}
-            _ if took >= 2 * MEASURE => {}
-            passes if took / passes >= self.both => self.spared = SPARED,
-            _ => self.left = TIMES,
+        let passes = passes();
+        // Nobody, or more than can be, or it lost its core: that says nothing.
+        if passes == 0 || took / passes < LEAST || took >= 2 * MEASURE {
+            return false;
         }
+        if took / passes >= self.both {
+            // Nor does it look at the clock then.
+            self.last = None;
+            return true;
+        }
+        self.left = TIMES;
+        false
     }
 }
 
@@ -225,7 +224,24 @@ pub(crate) fn meets(may_give: impl FnOnce() -> bool) -> Meeting {
 /// From now on `passes` are counted, as the calling thread or others are known to wait: finds out how fast one goes
 /// alone.
 pub(crate) fn measures(passes: impl Fn() -> u32) {
-    with(|met| met.measures(passes, Instant::now));
+    if with(|met| met.measures(passes, Instant::now)) == Some(true) {
+        // As below.
+        let _ = SPARED.try_with(|spared| spared.set(EQUALS));
+    }
+}
+
+/// The calling thread has found that somebody else is before it. Says whether it has measured lately that one alone is
+/// no faster than both.
+pub(crate) fn is_spared() -> bool {
+    // As below.
+    let left = SPARED.try_with(|spared| spared.replace(spared.get().saturating_sub(1)));
+    left.is_ok_and(|left| left > 0)
+}
+
+/// For `tests/hooks`: the calling thread has found that one alone is no faster.
+#[cfg(lockline_hooks)]
+pub fn spare() {
+    SPARED.set(EQUALS);
 }
 
 fn with<R>(change: impl FnOnce(&mut Meetings) -> R) -> Option<R> {
@@ -318,18 +334,15 @@ mod tests {
     fn who_is_as_fast_beside_others_does_not_stand_back_and_measures_seldom() {
         let clock = ticking(200 * NANOS);
         let mut met = measured(100 * NANOS, &clock);
-        let spared = (0..2 * usize::from(SPARED))
-            .take_while(|_| met.meets(&clock) == Meeting::Compete)
-            .count();
-        assert_eq!(spared, usize::from(SPARED) + usize::from(OFTEN));
-    }
-
-    #[test]
-    fn who_is_spared_does_not_look_at_the_clock() {
-        let clock = || panic!("a look at the clock");
-        let mut met = Meetings { spared: 2, ..Meetings::NONE };
-        assert_eq!([met.meets(clock), met.meets(clock)], [Meeting::Compete; 2]);
-        assert_eq!(met.spared, 0);
+        assert_eq!((met.left, met.last), (0, None));
+        MEETINGS.set(Meetings { both: NANOS, ..Meetings::NONE });
+        // Unless it loses its core meanwhile.
+        while SPARED.get() == 0 {
+            measures(|| 100);
+        }
+        assert_eq!((0..1_000).take_while(|_| is_spared()).count(), usize::from(EQUALS));
+        assert!(!is_spared());
+        assert_eq!(met.meets(&clock), Meeting::Compete);
     }
 
     #[test]
@@ -350,8 +363,8 @@ mod tests {
             [(0, MEASURE, 0), (1_001, MEASURE, 0), (1_000, MEASURE, TIMES), (100, 2 * MEASURE, 0)]
         {
             let mut met = Meetings { both: 100 * NANOS, ..Meetings::NONE };
-            met.measures(|| passes, ticking(step));
-            assert_eq!((met.left, met.spared), (says, 0), "{passes}");
+            assert!(!met.measures(|| passes, ticking(step)), "{passes}");
+            assert_eq!(met.left, says, "{passes}");
         }
     }
 
@@ -434,10 +447,9 @@ mod tests {
         assert!(after(&mut met, FORGETS.saturating_sub(NANOS)));
         met.times = u8::MAX;
         assert!(!after(&mut met, FORGETS));
-        // Who is spared has nothing to say of that.
-        let mut met = Meetings { times: MANY, spared: 1, ..Meetings::NONE };
-        assert!(!after(&mut met, SHORTLY));
-        assert!(after(&mut met, SHORTLY));
+        // Of who was spared it is not known when it last met others.
+        let mut met = Meetings { times: MANY, ..Meetings::NONE };
+        assert!(after(&mut met, FORGETS));
     }
 
     #[test]

@@ -6,7 +6,7 @@
 use lockline_hooks::{
     __private::{
         hooks::{self, Kernel, Mode},
-        spins,
+        spare, spins,
     },
     Condvar, Mutex, MutexGuard, Observed, SendGuards,
 };
@@ -61,6 +61,10 @@ impl Contention {
         let mut round = thread;
         while !self.done.load(Relaxed) {
             round += 1;
+            // Half of them are eager.
+            if thread % 2 == 0 {
+                spare();
+            }
             let guard = if round % 3 == 0 {
                 self.mutex.try_lock_for(Duration::from_micros(round % 200))
             } else {
