@@ -64,7 +64,7 @@ use std::{
 /// had it. A waiter that is awake keeps it closed as soon as its turn is due. So a wait is bounded, for each waiter ahead
 /// and for the waiter itself, by an eighth of a millisecond, or one to two where there is no core to wake up on, as only
 /// some of the sections end with a look at the clock; by what is left of the section that is under way then; and by the
-/// waking. (Without a core: where many short sections are followed by long ones, some sixty of these may go first. And the
+/// waking. (Without a core: where many short sections are followed by long ones, some forty of these may go first. And the
 /// clock's face shows 8.4 milliseconds: sections that take just as long, again and again, can fall into step with it.)
 /// [`unlock_fair`](MutexGuard::unlock_fair) gives the lock to the next waiter at once, or, if that is just about to sleep
 /// until its turn, then.
@@ -72,17 +72,18 @@ use std::{
 /// # Blocking
 ///
 /// A newcomer spins for a few microseconds, not at all on one core or where the lock changes hands too fast for that to
-/// help, and then sleeps. Whoever runs into others at locks time and again, within 0.4 microseconds, stays away for two
+/// help, and then sleeps. Whoever runs into others at locks time and again, within 0.4 microseconds, stays away for 1.5
 /// and measures how fast the others go without it. If that is faster, it stands back for a microsecond each time before
 /// it looks again, also with other locks in hand, so that a lock and what it protects stay in one core's cache for
-/// longer. Who has other work for a few microseconds does not. Who meets others within four microseconds dozens of
-/// times, and finds nobody known to wait, gives its core away, at most once in a quarter of a millisecond, with other
-/// locks in hand too, but not if its deadline is nearer than 20 milliseconds: threads may want the core that nobody
-/// knows of, and the system would let this one run on. If somebody took it, who gave it mostly sleeps for a turn, so
-/// that those come to be known. (Threads that do something else, of whatever program, may keep the core for
-/// milliseconds each time; after six times in a row it is given away once in fifty.) Where the lock is closed it is
-/// given away a few times, for the waiter to come. A release does not block, but where a turn is due it may give the
-/// core away too, with this lock released; others that the thread holds stay locked meanwhile.
+/// longer; if not, it tries up to sixteen times, a spin hint apart, each of the next times. Who has other work for a
+/// few microseconds does not. Who meets others within four microseconds dozens of times, and finds nobody known to
+/// wait, gives its core away, at most once in a quarter of a millisecond, with other locks in hand too, but not if its
+/// deadline is nearer than 20 milliseconds: threads may want the core that nobody knows of, and the system would let
+/// this one run on. If somebody took it, who gave it mostly sleeps for a turn, so that those come to be known. (Threads
+/// that do something else, of whatever program, may keep the core for milliseconds each time; after six times in a row
+/// it is given away once in fifty.) Where the lock is closed it is given away a few times, for the waiter to come. A
+/// release does not block, but where a turn is due it may give the core away too, with this lock released; others that
+/// the thread holds stay locked meanwhile.
 ///
 /// # Lifetime
 ///

@@ -124,7 +124,7 @@ pub(super) const COMING: u8 = 3 * ONE_COMING;
 pub(super) const ASLEEP: u8 = FRONT | QUEUED;
 /// Somebody is awake, who sees to those who sleep.
 pub(super) const AWAKE: u8 = HEAD | COMING;
-/// Somebody waits whom a release wakes, or passes, and then counts that.
+/// Somebody waits whom a release wakes, or passes, which it counts.
 pub(super) const AWAITED: u8 = WAKE | AWAKE | DOZING;
 
 /// Told what happens to those who wait. The calls cost nothing where nobody listens.
@@ -209,9 +209,53 @@ impl RawMutex {
     /// The caller holds the lock.
     #[inline]
     pub(crate) unsafe fn unlock(&self) {
-        let left = if self.waiters.load(Relaxed) & CLOSED == 0 { FREE } else { RESERVED };
+        let waiters = self.waiters.load(Relaxed);
+        if waiters & (AWAITED | CLOSED) == 0 {
+            // SAFETY: the caller's promise.
+            let waiters = unsafe { self.leave_as(FREE) };
+            if waiters & WAKE != 0 {
+                self.wake(waiters);
+            }
+        } else {
+            let left = if waiters & CLOSED == 0 { FREE } else { RESERVED };
+            // SAFETY: the caller's promise.
+            unsafe { self.unlock_awaited(waiters, left) }
+        }
+    }
+
+    /// Somebody waits, or has closed the lock. A release that passes somebody is counted before, by who has the lock,
+    /// so that none is missed.
+    ///
+    /// # Safety
+    ///
+    /// The caller holds the lock.
+    #[cold]
+    unsafe fn unlock_awaited(&self, waiters: u8, left: u8) {
+        if waiters & AWAITED != 0 && self.pace.counts() {
+            // SAFETY: the caller's promise.
+            return unsafe { self.unlock_looking(left) };
+        }
         // SAFETY: the caller's promise.
-        unsafe { self.leave_as(left) }
+        let waiters = unsafe { self.leave_as(left) };
+        if waiters & WAKE != 0 {
+            self.wake(waiters);
+        }
+    }
+
+    /// The same, and it is time to look at the clock. Few do that: the others are not to save registers for it.
+    ///
+    /// # Safety
+    ///
+    /// The caller holds the lock.
+    #[inline(never)]
+    unsafe fn unlock_looking(&self, left: u8) {
+        // SAFETY: the caller's promise.
+        let waiters = unsafe { self.leave_as(left) };
+        if waiters & WAKE != 0 {
+            self.wake(waiters);
+        } else if waiters & AWAITED != 0 {
+            self.passed(waiters);
+        }
     }
 
     /// Releases the lock to the longest waiter, if there is any: newcomers go behind it.
@@ -221,16 +265,19 @@ impl RawMutex {
     /// The caller holds the lock.
     pub(crate) unsafe fn unlock_fair(&self) {
         self.rouse();
-        let awaited = self.waiters.load(Relaxed) & (AWAKE | DOZING | ASLEEP) != 0;
+        let waiters = self.waiters.load(Relaxed);
+        let awaited = waiters & (AWAKE | DOZING | ASLEEP) != 0;
         // SAFETY: the caller's promise.
-        unsafe { self.leave_as(if awaited { RESERVED } else { FREE }) }
+        unsafe { self.unlock_awaited(waiters, if awaited { RESERVED } else { FREE }) }
     }
 
+    /// Releases the lock, and says who waits then.
+    ///
     /// # Safety
     ///
     /// The caller holds the lock.
     #[inline]
-    unsafe fn leave_as(&self, left: u8) {
+    unsafe fn leave_as(&self, left: u8) -> u8 {
         if asymmetric::releases_by_store() {
             // Release: hand-off, to whoever next takes the lock.
             self.lock.store(left, Release);
@@ -242,9 +289,6 @@ impl RawMutex {
             asymmetric::released_by_swap();
         }
         // The lock may be someone else's by now. The guard's borrow, or its `Arc`, still keeps it alive.
-        let waiters = self.waiters.load(Relaxed);
-        if waiters & AWAITED != 0 {
-            self.released_slow(waiters);
-        }
+        self.waiters.load(Relaxed)
     }
 }

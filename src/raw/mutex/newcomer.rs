@@ -3,6 +3,7 @@
 use super::{ASLEEP, AWAITED, CLOSED, FREE, HELD, Observer, RESERVED, RawMutex, wait::Place};
 use crate::sync::{
     atomic::Ordering::Relaxed,
+    pace::Start,
     spin::{Spin, Wait},
     stand_back::{self, Meeting},
     time::{self, Instant},
@@ -22,7 +23,7 @@ impl RawMutex {
             return true;
         }
         let unknown = || self.waiters.load(Relaxed) == 0;
-        let before = self.pace.passes();
+        let before = self.pace.start();
         let mut waits: Option<Wait> = None;
         let met = stand_back::meets(|| {
             let may_give = unknown() && time::is_far(deadline);
@@ -41,7 +42,7 @@ impl RawMutex {
         if competes && met == Meeting::Measure {
             self.measures_beside();
         }
-        let start = if met == Meeting::StoodBack { before } else { self.pace.passes() };
+        let start = if met == Meeting::StoodBack { before } else { self.pace.start() };
         if competes && self.compete(start, &mut waits) {
             if let Some(wait) = waits {
                 observer.waited(wait);
@@ -52,9 +53,10 @@ impl RawMutex {
         let place = self.enter();
         let heads = !competes && place == Place::Head;
         if heads && met == Meeting::Measure {
+            let start = self.pace.start();
             // Who comes to sleep beside us has the count begin anew.
             let alone = || self.waiters.load(Relaxed) & ASLEEP == 0;
-            stand_back::measures(|| if alone() { self.pace.passed() } else { 0 });
+            stand_back::measures(|| if alone() { self.pace.passed_since(start) } else { 0 });
         }
         let rests = heads && met == Meeting::Wanted;
         let got = self.wait(place, rests, observer, deadline);
@@ -70,9 +72,8 @@ impl RawMutex {
         if !counts() {
             return;
         }
-        if let Some(start) = self.pace.count_anew() {
-            stand_back::measures(|| if counts() { self.pace.passed_since(start) } else { 0 });
-        }
+        let start = self.pace.start();
+        stand_back::measures(|| if counts() { self.pace.passed_since(start) } else { 0 });
     }
 
     /// Takes the lock as soon as it is free, if that is soon. Without a load first: that would bring the line here to be
@@ -90,7 +91,7 @@ impl RawMutex {
     }
 
     /// Tries as a newcomer, until it is better to sleep.
-    fn compete(&self, start: u8, waits: &mut Option<Wait>) -> bool {
+    fn compete(&self, start: Start, waits: &mut Option<Wait>) -> bool {
         let mut spin = Spin::patient();
         loop {
             // A load first, which leaves the line shared while the lock is held.

@@ -317,20 +317,8 @@ impl RawMutex {
         }
     }
 
-    /// Somebody waits.
-    #[cold]
-    pub(super) fn released_slow(&self, waiters: u8) {
-        if waiters & WAKE != 0 {
-            return self.wake(waiters);
-        }
-        if self.pace.counts() {
-            self.passes(waiters);
-        }
-    }
-
-    /// A release that is counted.
-    #[inline(never)]
-    fn passes(&self, waiters: u8) {
+    /// A release has passed somebody, and is one of those that look at the clock.
+    pub(super) fn passed(&self, waiters: u8) {
         match self.pace.pass(waiters & DOZING != 0) {
             Pass::Brief => {}
             // Closed for one that dozes, the lock would lie idle.
@@ -359,7 +347,8 @@ impl RawMutex {
     /// Takes on the wake that `WAKE` asks for, unless somebody else has. A head that is still awake finds that, and
     /// tries again: whoever else were woken could only sleep on, and any number of them be coming. Nor is anybody woken
     /// on top of as many as can be counted: the last of these to come sees to who sleeps.
-    fn wake(&self, mut waiters: u8) {
+    #[cold]
+    pub(super) fn wake(&self, mut waiters: u8) {
         while waiters & WAKE != 0 {
             let wakes = waiters & HEAD == 0 && waiters & COMING != COMING;
             let taken = (waiters & !WAKE) + if wakes { ONE_COMING } else { 0 };

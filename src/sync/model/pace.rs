@@ -47,16 +47,8 @@ impl Pace {
         false
     }
 
-    pub(crate) fn passes(&self) -> u8 {
-        0
-    }
-
-    pub(crate) fn passed(&self) -> u32 {
-        0
-    }
-
-    pub(crate) fn count_anew(&self) -> Option<Start> {
-        None
+    pub(crate) fn start(&self) -> Start {
+        Start
     }
 
     pub(crate) fn passed_since(&self, _start: Start) -> u32 {
@@ -64,11 +56,11 @@ impl Pace {
     }
 
     /// A model does not spin.
-    pub(crate) fn is_crowded(&self, _start: u8, _spin: &Spin) -> bool {
+    pub(crate) fn is_crowded(&self, _start: Start, _spin: &Spin) -> bool {
         false
     }
 
-    pub(crate) fn is_thronged(&self, _start: u8) -> bool {
+    pub(crate) fn is_thronged(&self, _start: Start) -> bool {
         false
     }
 

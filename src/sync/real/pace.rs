@@ -6,7 +6,6 @@
 use super::spin::{Spin, pause, several_cores};
 use core::{
     cell::Cell,
-    ptr,
     sync::atomic::{AtomicU8, Ordering::Relaxed},
 };
 use std::{
@@ -32,33 +31,26 @@ const MISSING: u8 = 8;
 /// Who dozes sets its timer so many units before the turn is due: most timers go off some fifty microseconds late, and then
 /// it has to wake up.
 const EARLY: u8 = 1;
-/// So many passes are counted singly, with a look at the clock at powers of two: all there are in a turn of sections
-/// longer than a unit, …
-const SINGLY: u8 = 64;
-/// … and then one in so many of each thread's, a power of two, as to count costs more than to pass, …
-const EACH: u8 = 16;
-/// … with a look at the clock at each of the first counts, …
-const OFTEN: u8 = SINGLY + 8;
-/// … and later at one in so many.
-const LOOK: u8 = 2;
-/// After so many spin hints others mostly see what was stored.
-const SETTLED: u32 = 8;
-/// The count goes on from here when it has reached its end.
-const LAST: u8 = u8::MAX - ROUND + 1;
-/// Then it goes round so many counts, a multiple of [`LOOK`].
-const ROUND: u8 = 16;
+/// Of the first so many passes of a turn those look at the clock whose number is a power of two. There are no more
+/// where sections are longer than a unit. …
+const FIRST: u8 = 32;
+/// … After them so many lie from each that looks to the next, over and over: not as many each time, as sections may
+/// take as long as the clock's face needs to go round so often, and threads may release the lock in turn. (Of hundreds
+/// of such rows that were tried with sections of up to 7 ms, with this one the fewest go before a look that finds the
+/// turn overdue.)
+const APART: [u8; 7] = [26, 44, 39, 22, 21, 39, 33];
+/// When the count has reached its end it goes on from [`FIRST`], and so goes round so many.
+const ROUND: u8 = u8::MAX - FIRST + 1;
+/// Which passes look at the clock, a bit each.
+static LOOKS_AT: [u32; 8] = looks_at();
 /// After so many rounds of a spin, a third of a microsecond or nearly a whole one, …
 const ROUNDS: u32 = 5;
 /// … so many passes are a crowd.
-const CROWD: u32 = 8;
+const CROWD: u32 = 6;
 /// So many in a microsecond are a throng: whoever has the lock does nothing else.
 const THRONG: u32 = 64;
 /// A lock is passed on quickly that is so often in a unit, once in three microseconds: who was woken need not hurry.
 const QUICK: u32 = 12;
-
-/// From the number of a thread's pass to that of the next: odd, so that all come up in turn, and such that of as many as
-/// eight locks released one after another each is counted once in 32 times or sooner, and of 64 once in 65.
-const STEP: u16 = 17_607;
 
 /// So often one looks at a lock, …
 const LOOKS: usize = 4;
@@ -68,13 +60,11 @@ const BETWEEN: u32 = 32;
 const BUSY: usize = 2;
 
 thread_local! {
-    /// A number for the thread's next pass, of whatever lock.
-    static PASSES: Cell<u16> = const { Cell::new(u16::MAX) };
     /// In which unit the thread last gave its core away.
     static GAVE_WAY: Cell<u8> = const { Cell::new(0) };
 }
 
-/// Since when the turn lasts, and how often somebody who waits was passed in it, or since that was counted anew.
+/// Since when the turn lasts, and how often somebody who waits was passed in it.
 #[derive(Debug)]
 pub(crate) struct Pace {
     since: AtomicU8,
@@ -123,45 +113,27 @@ impl Pace {
         now.wrapping_sub(self.since.load(Relaxed))
     }
 
-    /// How often somebody was passed, for [`is_crowded`](Self::is_crowded).
-    pub(crate) fn passes(&self) -> u8 {
-        self.passes.load(Relaxed)
+    /// From now on passes are counted.
+    pub(crate) fn start(&self) -> Start {
+        Start { turn: self.since.load(Relaxed), count: self.passes.load(Relaxed) }
     }
 
-    /// How often somebody was passed in this turn, or since that was counted anew.
-    pub(crate) fn passed(&self) -> u32 {
-        passes(self.passes())
-    }
-
-    /// From now on passes are counted singly, the next [`SINGLY`]. `None` if so many have come already, or a release has gone on
-    /// with the old count.
-    pub(crate) fn count_anew(&self) -> Option<Start> {
-        let turn = self.since.load(Relaxed);
-        self.passes.store(0, Relaxed);
-        // One that was about to store the old count mostly has done so then.
-        pause(SETTLED);
-        Self::starts(turn, self.passes())
-    }
-
-    fn starts(turn: u8, count: u8) -> Option<Start> {
-        (count < SINGLY / 2).then_some(Start { turn, count })
-    }
-
-    /// How often somebody was passed since then. If another turn has begun nothing is known, and 0 said; unless it began
-    /// in the same unit, or another count, when it is too little.
+    /// How often somebody was passed since then, if it is less than [`ROUND`]; else that much too little. If another
+    /// turn has begun nothing is known, and 0 said; unless it began in the same unit, when it is too little.
     pub(crate) fn passed_since(&self, start: Start) -> u32 {
-        if self.since.load(Relaxed) == start.turn { since(start.count, self.passes()) } else { 0 }
+        let now = self.start();
+        if now.turn == start.turn { since(start.count, now.count) } else { 0 }
     }
 
     /// Whether the lock changed hands very often since `start`, when `spin` was new.
-    pub(crate) fn is_crowded(&self, start: u8, spin: &Spin) -> bool {
-        spin.pauses() == ROUNDS && since(start, self.passes()) >= CROWD
+    pub(crate) fn is_crowded(&self, start: Start, spin: &Spin) -> bool {
+        spin.pauses() == ROUNDS && self.passed_since(start) >= CROWD
     }
 
     /// Whether the lock changed hands so often since `start` that it must be one thread that takes it again and again. Whoever
     /// took it in between would only move its line.
-    pub(crate) fn is_thronged(&self, start: u8) -> bool {
-        since(start, self.passes()) >= THRONG
+    pub(crate) fn is_thronged(&self, start: Start) -> bool {
+        self.passed_since(start) >= THRONG
     }
 
     /// How long until a turn is due, if the lock is passed on quickly until then and held as often as not, so that one
@@ -182,15 +154,16 @@ impl Pace {
         if elapsed >= TURN {
             return None;
         }
-        let before = self.passes();
+        let before = self.passes.load(Relaxed);
         let found = (0..LOOKS).filter(|_| {
             pause(BETWEEN);
             is_held()
         });
         let busy = found.count() >= BUSY;
-        // Shortly after its turn began, or the count, there may not have been time for so many, but one while we looked is
+        // Shortly after its turn began, or when the count has gone round, there may not be so many, but one while we looked is
         // enough.
-        let quick = passes(before) > QUICK * u32::from(elapsed.max(1)) || self.passes() != before;
+        let quick = u32::from(before) > QUICK * u32::from(elapsed.max(1))
+            || self.passes.load(Relaxed) != before;
         let units = TURN.saturating_sub(elapsed + EARLY).max(1);
         (busy && quick).then(|| Duration::from_nanos(u64::from(units) << UNIT))
     }
@@ -206,27 +179,22 @@ impl Pace {
         })
     }
 
-    /// Whether a release that passes somebody is one of those to be counted.
+    /// Who has the lock is about to pass somebody who waits: counts that, while the line is here. Says whether to look
+    /// at the clock when the lock is released, by [`pass`](Self::pass).
     #[inline]
     pub(crate) fn counts(&self) -> bool {
-        self.passes() < SINGLY || is_counted()
+        let count = self.passes.load(Relaxed).checked_add(1).unwrap_or(FIRST);
+        self.passes.store(count, Relaxed);
+        LOOKS_AT[usize::from(count / 32)] >> (count % 32) & 1 != 0
     }
 
-    /// Counts a release that passes somebody who waits, or dozes; and gives the core away if a turn is due, once in a unit.
+    /// A release has passed somebody who waits, or dozes, and looks at the clock. Gives the core away if a turn is due,
+    /// once in a unit.
     pub(crate) fn pass(&self, dozes: bool) -> Pass {
         self.pass_at(now, dozes)
     }
 
     fn pass_at(&self, now: impl FnOnce() -> u8, dozes: bool) -> Pass {
-        let count = self.passes().checked_add(1).unwrap_or(LAST);
-        self.passes.store(count, Relaxed);
-        let looks = match count {
-            OFTEN.. => count % LOOK == 0,
-            _ => count > SINGLY || count.is_power_of_two(),
-        };
-        if !looks {
-            return Pass::Brief;
-        }
         let now = now();
         let elapsed = self.elapsed_at(now);
         if elapsed >= OVERDUE {
@@ -241,41 +209,25 @@ impl Pace {
     }
 }
 
-/// Whether this pass of the thread is one in [`EACH`]. By a sequence that goes through all numbers in steps, and for each
-/// thread by another part of it: locks that a thread releases in turn, and threads that release a lock in turn, do not
-/// fall into step.
-#[inline]
-fn is_counted() -> bool {
-    const FEW: u16 = u16::MAX / EACH as u16 + 1;
-    // Where thread-locals are keys of the system, an ending thread has none.
-    let number = PASSES.try_with(|passes| {
-        let number = passes.get();
-        passes.set(number.wrapping_add(STEP));
-        number.wrapping_add(place(ptr::from_ref(passes).addr()))
-    });
-    number.is_ok_and(|number| number < FEW)
+const fn looks_at() -> [u32; 8] {
+    let mut looks = [0; 8];
+    looks[0] = 1 << 1 | 1 << 2 | 1 << 4 | 1 << 8 | 1 << 16;
+    let (mut at, mut i) = (FIRST as usize, 0);
+    while i < APART.len() {
+        looks[at / 32] |= 1 << (at % 32);
+        at += APART[i] as usize;
+        i += 1;
+    }
+    assert!(at == FIRST as usize + ROUND as usize, "a round");
+    looks
 }
 
-/// How many passes a count stands for.
-fn passes(count: u8) -> u32 {
-    let beyond = count.saturating_sub(SINGLY);
-    u32::from(count - beyond) + u32::from(beyond) * u32::from(EACH)
-}
-
-/// A number for each thread, by where its own variables are.
-#[inline]
-#[expect(clippy::cast_possible_truncation, reason = "a hash")]
-fn place(address: usize) -> u16 {
-    // Those of two threads lie some pages apart, mostly as many from each to the next.
-    ((address >> 12) as u16).wrapping_mul(40_503)
-}
-
-/// How many passes lie between two counts of one turn; none if the count is back before the first.
+/// How many passes lie between two counts of one turn, if it is less than a round; none if the count began anew.
 fn since(start: u8, now: u8) -> u32 {
     if now >= start {
-        passes(now) - passes(start)
-    } else if now >= LAST {
-        u32::from(now - LAST + ROUND - (start - LAST)) * u32::from(EACH)
+        u32::from(now - start)
+    } else if now >= FIRST {
+        u32::from(now) + u32::from(ROUND) - u32::from(start)
     } else {
         0
     }
