@@ -1,6 +1,6 @@
 //! Who wants the mutex and finds it taken, until it is better to wait: `wait.rs`. The states are told in `mod.rs`.
 
-use super::{ASLEEP, AWAITED, CLOSED, FREE, HELD, Observer, RESERVED, RawMutex, wait::Place};
+use super::{ASLEEP, AWAITED, CLOSED, FREE, Observer, RESERVED, RawMutex, wait::Place};
 use crate::sync::{
     atomic::Ordering::Relaxed,
     pace::Start,
@@ -10,8 +10,10 @@ use crate::sync::{
 };
 use core::hint;
 
-/// So many looks, and a spin hint each: a third of a microsecond or a half.
+/// Who is eager looks so many times, with a spin hint after each: for a third of a microsecond or a half.
 const EAGER: u32 = 16;
+/// The first of these are tries. Not all, as where many cores want the lock each try keeps who has it from its line.
+const TRIES: u32 = 4;
 
 impl RawMutex {
     #[cold]
@@ -76,16 +78,22 @@ impl RawMutex {
         stand_back::measures(|| if counts() { self.pace.passed_since(start) } else { 0 });
     }
 
-    /// Takes the lock as soon as it is free, if that is soon. Without a load first: that would bring the line here to be
-    /// read, and the line would have to come once more to be written.
+    /// Takes the lock as soon as it is free, if that is soon. At first without a load: that would bring the line here to
+    /// be read, and the line would have to come once more to be written.
     #[inline(never)]
     fn try_eagerly(&self) -> bool {
-        for _ in 0..EAGER {
-            match self.take_as(FREE) {
-                Ok(_) => return true,
-                Err(HELD) => hint::spin_loop(),
-                Err(_) => break,
+        for look in 0..EAGER {
+            let mut found = if look < TRIES { FREE } else { self.lock.load(Relaxed) };
+            if found == FREE {
+                match self.take_as(FREE) {
+                    Ok(_) => return true,
+                    Err(now) => found = now,
+                }
             }
+            if found == RESERVED {
+                break;
+            }
+            hint::spin_loop();
         }
         false
     }

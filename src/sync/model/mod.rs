@@ -110,7 +110,8 @@ impl<T> core::ops::Deref for AtThreadEnd<T> {
 /// Behind `lockline::__private`.
 pub mod private {
     pub use super::{
-        asymmetric::release_by_store, audit, fault, pace::passed_on_quickly, stand_back::meet_often,
+        asymmetric::release_by_store, audit, fault, pace::passed_on_quickly,
+        stand_back::cores_are_wanted,
     };
     pub use loom;
 

@@ -4,12 +4,12 @@
 use super::fault;
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-static OFTEN: AtomicBool = AtomicBool::new(false);
+static WANTED: AtomicBool = AtomicBool::new(false);
 
 /// From now on everybody's core is wanted, and not by a fault only: what comes of that meets the other faults. For
 /// models, to begin with.
-pub fn meet_often() {
-    OFTEN.store(true, Relaxed);
+pub fn cores_are_wanted() {
+    WANTED.store(true, Relaxed);
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub(crate) enum Meeting {
 }
 
 pub(crate) fn meets(_may_give: impl FnOnce() -> bool) -> Meeting {
-    if OFTEN.load(Relaxed) || fault::here(fault::Kind::Rest) {
+    if WANTED.load(Relaxed) || fault::here(fault::Kind::Rest) {
         Meeting::Wanted
     } else {
         Meeting::Compete

@@ -2,7 +2,7 @@
 
 use crate::harness::{Model, spawn};
 use lockline_loom::{
-    __private::{fault, inside, meet_often, passed_on_quickly, release_by_store},
+    __private::{cores_are_wanted, fault, inside, passed_on_quickly, release_by_store},
     Mutex, MutexGuard, Policy, SendGuards,
 };
 use loom::thread::JoinHandle;
@@ -38,7 +38,7 @@ pub(crate) fn woken<R: 'static>(
 /// Whoever finds the lock held, and nobody known to wait, finds its core wanted, and rests before it tries.
 pub(crate) fn rest_first() {
     passed_on_quickly();
-    meet_often();
+    cores_are_wanted();
 }
 
 /// The value, when everybody is done: nothing is left of those who waited.
