@@ -82,7 +82,7 @@
 //!
 //! Who sleeps comes in order, those in front first. Each turn takes an eighth of a millisecond where who was woken
 //! finds a core, and else a millisecond, and until somebody looks at the clock, which is before the second is over where
-//! sections are about as long as one another (`sync/real/pace/tests.rs`). Then what the holder at that moment still
+//! sections are about as long as one another, and for long ones when two more are (`sync/real/pace/tests.rs`). Then what the holder at that moment still
 //! needs, and the waking. A head does not run for ever either: it spins for microseconds. A lock that is left alone while
 //! somebody dozes is taken when the timer ends.
 //!
@@ -223,15 +223,16 @@ impl RawMutex {
         }
     }
 
-    /// Somebody waits, or has closed the lock. A release that passes somebody is counted before, by who has the lock,
-    /// so that none is missed.
+    /// Somebody waits, or has closed the lock. Releases that pass somebody are counted before, by who has the lock: a
+    /// plain load and store miss none.
     ///
     /// # Safety
     ///
     /// The caller holds the lock.
     #[cold]
     unsafe fn unlock_awaited(&self, waiters: u8, left: u8) {
-        if waiters & AWAITED != 0 && self.pace.counts() {
+        // Not if we are to wake somebody: who does that does not look at the clock.
+        if waiters & WAKE == 0 && waiters & AWAITED != 0 && self.pace.counts() {
             // SAFETY: the caller's promise.
             return unsafe { self.unlock_looking(left) };
         }
@@ -290,5 +291,35 @@ impl RawMutex {
         }
         // The lock may be someone else's by now. The guard's borrow, or its `Arc`, still keeps it alive.
         self.waiters.load(Relaxed)
+    }
+}
+
+// Models do not count.
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_release_counts_if_it_passes_somebody_and_wakes_nobody() {
+        // As many are coming as can be counted, so that no wake looks for them.
+        for (waiters, counts) in [
+            (0, 0),
+            (QUEUED | COMING | WAKE, 0),
+            (QUEUED | COMING, 1),
+            (HEAD, 1),
+            (FRONT | DOZING, 1),
+        ] {
+            let mutex = RawMutex::new();
+            // A fair release would ask for who dozes to be woken.
+            for fair in [false, waiters & DOZING == 0] {
+                mutex.waiters.store(waiters, Relaxed);
+                let start = mutex.pace.start();
+                assert!(mutex.take(mutex.lock.load(Relaxed)));
+                let unlock = if fair { RawMutex::unlock_fair } else { RawMutex::unlock };
+                // SAFETY: it has just been taken.
+                unsafe { unlock(&mutex) };
+                assert_eq!(mutex.pace.passed_since(start), counts, "{waiters:b}, {fair}");
+            }
+        }
     }
 }

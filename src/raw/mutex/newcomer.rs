@@ -10,7 +10,7 @@ use crate::sync::{
 };
 use core::hint;
 
-/// Who is eager looks so many times, with a spin hint after each: for a third of a microsecond or a half.
+/// Who is eager looks so many times, with a spin hint after each: for a fifth to half of a microsecond.
 const EAGER: u32 = 16;
 /// The first of these are tries. Not all, as where many cores want the lock each try keeps who has it from its line.
 const TRIES: u32 = 4;

@@ -18,6 +18,8 @@ pub enum Kind {
     Timeout,
     /// The turn of somebody who sleeps is due.
     LongWait,
+    /// A release that passes somebody does not look at the clock.
+    NoLook,
     /// Who was woken takes long to come.
     SlowWaking,
     /// The lock is passed on quickly by those who are awake.

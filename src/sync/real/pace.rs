@@ -31,15 +31,15 @@ const MISSING: u8 = 8;
 /// Who dozes sets its timer so many units before the turn is due: most timers go off some fifty microseconds late, and then
 /// it has to wake up.
 const EARLY: u8 = 1;
-/// Of the first so many passes of a turn those look at the clock whose number is a power of two. There are no more
-/// where sections are longer than a unit. …
-const FIRST: u8 = 32;
-/// … After them so many lie from each that looks to the next, over and over: not as many each time, as sections may
-/// take as long as the clock's face needs to go round so often, and threads may release the lock in turn. (Of hundreds
-/// of such rows that were tried with sections of up to 7 ms, with this one the fewest go before a look that finds the
-/// turn overdue.)
-const APART: [u8; 7] = [26, 44, 39, 22, 21, 39, 33];
-/// When the count has reached its end it goes on from [`FIRST`], and so goes round so many.
+/// Of the first passes of a turn those look at the clock whose number is a power of two, and then this one: there are
+/// no more where sections are longer than a unit. …
+const FIRST: u8 = 33;
+/// … After it so many lie from each that looks to the next, over and over: not as many each time, as sections may take
+/// as long as the clock's face needs to go round so often. (Of hundreds of such rows that were tried with sections of
+/// up to 7 ms, ones like this had the fewest go before a look that finds the turn overdue.)
+const APART: [u8; 7] = [26, 44, 39, 22, 21, 39, 32];
+/// When the count has reached its end it goes on from [`FIRST`], and so goes round so many: a prime, as threads may
+/// release the lock in turn.
 const ROUND: u8 = u8::MAX - FIRST + 1;
 /// Which passes look at the clock, a bit each.
 static LOOKS_AT: [u32; 8] = looks_at();
@@ -64,7 +64,7 @@ thread_local! {
     static GAVE_WAY: Cell<u8> = const { Cell::new(0) };
 }
 
-/// Since when the turn lasts, and how often somebody who waits was passed in it.
+/// Since when the turn lasts, and how often who had the lock passed somebody in it.
 #[derive(Debug)]
 pub(crate) struct Pace {
     since: AtomicU8,
@@ -118,8 +118,9 @@ impl Pace {
         Start { turn: self.since.load(Relaxed), count: self.passes.load(Relaxed) }
     }
 
-    /// How often somebody was passed since then, if it is less than [`ROUND`]; else that much too little. If another
-    /// turn has begun nothing is known, and 0 said; unless it began in the same unit, when it is too little.
+    /// How often somebody was passed since then, if it is less than [`ROUND`]; else that much too little, or a multiple.
+    /// If another turn has begun nothing is known, and 0 said; unless it began in the same unit, or begins just now, when
+    /// it may be anything below that.
     pub(crate) fn passed_since(&self, start: Start) -> u32 {
         let now = self.start();
         if now.turn == start.turn { since(start.count, now.count) } else { 0 }
@@ -222,7 +223,7 @@ const fn looks_at() -> [u32; 8] {
     looks
 }
 
-/// How many passes lie between two counts of one turn, if it is less than a round; none if the count began anew.
+/// How many passes lie between two counts of one turn, if it is less than a round.
 fn since(start: u8, now: u8) -> u32 {
     if now >= start {
         u32::from(now - start)
