@@ -58,15 +58,15 @@ use std::{
 /// woken in order, one at a time as long as that one finds a core, and once awake spins for about a microsecond among
 /// the newcomers, then closes the lock to them. Where a short section is entered again and again, it first sleeps on
 /// until its turn is due, and leaves the lock to those who are awake, also if they leave it alone meanwhile. While
-/// anybody sleeps, a turn is due when an eighth of a millisecond has passed since the last of them got the lock: then
-/// who releases it gives its core away now and then, for the waiter to come. If that has not come after a quarter,
-/// another is woken too, who may find a core; after a millisecond the lock is closed, and newcomers queue, or wait
-/// until a waiter has had it. A waiter that is awake keeps it closed as soon as its turn is due. So a wait is bounded,
-/// for each waiter ahead and for the waiter itself, by an eighth of a millisecond, or one to two where there is no core
-/// to wake up on, as only some of the sections end with a look at the clock; by what is left of the section that is
-/// under way then; and by the waking. (Without a core: two more sections may go first that take four milliseconds each,
-/// and where many short ones are followed by long ones, mostly not more than forty of these. And the clock's face shows
-/// 8.4 milliseconds: of sections that take just as long, again and again, more can go first, in step with it.)
+/// anybody sleeps, a turn is due when a sixth of a millisecond has passed since the last of them got the lock: then who
+/// releases it gives its core away now and then, for the waiter to come. If that has not come after a quarter, another
+/// is woken too, who may find a core; after a millisecond the lock is closed, and newcomers queue, or wait until a
+/// waiter has had it. A waiter that is awake keeps it closed as soon as its turn is due. So a wait is bounded, for each
+/// waiter ahead and for the waiter itself, by a sixth of a millisecond, or one to two where there is no core to wake up
+/// on, as only some of the sections end with a look at the clock; by what is left of the section that is under way
+/// then; and by the waking. (Without a core: two more sections may go first that take four milliseconds each, and where
+/// many short ones are followed by long ones, mostly not more than forty of these. And the clock's face shows 8.4
+/// milliseconds: of sections that take just as long, again and again, more can go first, in step with it.)
 /// [`unlock_fair`](MutexGuard::unlock_fair) gives the lock to the next waiter at once, or, if that is just about to
 /// sleep until its turn, then.
 ///

@@ -3,7 +3,7 @@
 //! Barging, because handing a lock to a thread that still sleeps leaves it idle for the microseconds that waking takes.
 //! Bounded, because barging alone starves. At most one waiter, the *head*, is awake and tries; the others sleep, and
 //! the next is woken when the head has got the lock. While anybody sleeps, turns go by a clock: when the last one to
-//! have slept got the lock an eighth of a millisecond ago, who releases it gives its core away now and then: on crowded
+//! have slept got the lock a sixth of a millisecond ago, who releases it gives its core away now and then: on crowded
 //! cores that, and not the lock, is what the head waits for, and on others the lock need not lie idle while it is on
 //! its way. If it has not come after a millisecond, the lock is closed to newcomers until it has it. Whoever runs into
 //! that gives its core away too, competes on if the head has come, and sleeps if not. Where the lock is passed on
@@ -80,11 +80,11 @@
 //!
 //! # Progress
 //!
-//! Who sleeps comes in order, those in front first. Each turn takes an eighth of a millisecond where who was woken
-//! finds a core, and else a millisecond, and until somebody looks at the clock, which is before the second is over where
-//! sections are about as long as one another, and for long ones when two more are (`sync/real/pace/tests.rs`). Then what the holder at that moment still
-//! needs, and the waking. A head does not run for ever either: it spins for microseconds. A lock that is left alone while
-//! somebody dozes is taken when the timer ends.
+//! Who sleeps comes in order, those in front first. Each turn takes a sixth of a millisecond where who was woken finds
+//! a core, and else a millisecond, and until somebody looks at the clock, which is before the second is over where
+//! sections are about as long as one another, and for long ones when two more are (`sync/real/pace/tests.rs`). Then
+//! what the holder at that moment still needs, and the waking. A head does not run for ever either: it spins for
+//! microseconds. A lock that is left alone while somebody dozes is taken when the timer ends.
 //!
 //! # Checked by
 //!

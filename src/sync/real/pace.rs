@@ -17,14 +17,14 @@ use std::{
 /// The unit of `since` in nanoseconds is `1 << UNIT`, 33 µs; all of it is 8 ms: so much more than a turn that looks at the
 /// clock, whenever they are, seldom find it where the turn began.
 const UNIT: u32 = 15;
-/// A turn takes so many units, an eighth of a millisecond: then who releases the lock gives its core away, which may be what
-/// who was woken waits for, …
-const TURN: u8 = 4;
+/// A turn takes so many units, a sixth of a millisecond: then who releases the lock gives its core away, which may be
+/// what who was woken waits for, …
+const TURN: u8 = 5;
 /// … and after so many, a millisecond, closes the lock. Not before: who was woken may be on its way to another core, and
 /// until it has come the lock would lie idle. A virtual core that sleeps may take that long to wake up.
 const OVERDUE: u8 = 30;
-/// Who dozes has come so many units after the turn, a tenth of a millisecond, if it has a core.
-const LATE: u8 = 3;
+/// Who dozes has come so many units after the turn is due, some sixty microseconds, if it has a core.
+const LATE: u8 = 2;
 /// Who is to come and has a core has come after so many units, a quarter of a millisecond. Who is woken sooner on top of it
 /// mostly wants the same core, or takes the lock before its time: then each sleeps and is woken the more often.
 const MISSING: u8 = 8;
