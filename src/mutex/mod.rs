@@ -76,8 +76,8 @@ use std::{
 /// help, and then sleeps. Whoever runs into others at locks time and again, within 0.4 microseconds, stays away for one
 /// and measures how fast the others go without it. If that is faster, it stands back for a microsecond each time before
 /// it looks again, also with other locks in hand, so that a lock and what it protects stay in one core's cache for
-/// longer; if not, it looks up to sixteen times, a spin hint apart, each of the next times. Who has other work for a
-/// few microseconds does not. Who meets others within four microseconds dozens of times, and finds nobody known to
+/// longer; if not, it looks up to sixteen times, a spin hint apart, each of the next 250 times. Who has other work for
+/// a few microseconds does not. Who meets others within four microseconds dozens of times, and finds nobody known to
 /// wait, gives its core away, at most once in a quarter of a millisecond, with other locks in hand too, but not if its
 /// deadline is nearer than 20 milliseconds: threads may want the core that nobody knows of, and the system would let
 /// this one run on. If somebody took it, who gave it mostly sleeps for a turn, so that those come to be known. (Threads

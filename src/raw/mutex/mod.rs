@@ -88,8 +88,9 @@
 //!
 //! # Checked by
 //!
-//! `tests/loom/tests/models/mutex.rs` and `mutex_timed.rs`, with both kinds of release. Coming is in `newcomer.rs`,
-//! waiting in `wait.rs`.
+//! `tests/loom/tests/models/mutex.rs` and `mutex_timed.rs`, with both kinds of release. An eager newcomer, which these
+//! do not have, tries by the same step as `lock`; that it tries no more is checked in `tests/hooks/tests/release.rs`.
+//! Coming is in `newcomer.rs`, waiting in `wait.rs`.
 
 mod newcomer;
 pub(super) mod wait;
