@@ -119,7 +119,7 @@ impl fmt::Debug for Case {
     }
 }
 
-trait Measure {
+trait Measure: Send {
     /// Finds the size at which a sample takes about `budget`.
     fn calibrate(&mut self, cores: &[usize], budget: Duration) -> Result<(), String>;
     fn sample(&self, cores: &[usize]) -> Outcome;
@@ -131,9 +131,9 @@ impl Case {
     /// `check(subject, ops)` says what is wrong with the result of `ops` operations by each thread.
     pub fn race<T: Sync + 'static>(
         label: Label,
-        make: impl Fn() -> T + 'static,
-        work: impl Fn(&T, usize, u64) + Sync + 'static,
-        check: impl Fn(&T, u64) -> Result<(), String> + 'static,
+        make: impl Fn() -> T + Send + 'static,
+        work: impl Fn(&T, usize, u64) + Send + Sync + 'static,
+        check: impl Fn(&T, u64) -> Result<(), String> + Send + 'static,
     ) -> Self {
         Self::sized(label, move |cores, ops| {
             let subject = make();
@@ -154,9 +154,9 @@ impl Case {
     /// As [`race`](Self::race), for a case that also records how long single operations take.
     pub fn timed<T: Sync + 'static>(
         label: Label,
-        make: impl Fn() -> T + 'static,
-        work: impl Fn(&T, usize, u64, &mut Latencies) + Sync + 'static,
-        check: impl Fn(&T, u64) -> Result<(), String> + 'static,
+        make: impl Fn() -> T + Send + 'static,
+        work: impl Fn(&T, usize, u64, &mut Latencies) + Send + Sync + 'static,
+        check: impl Fn(&T, u64) -> Result<(), String> + Send + 'static,
     ) -> Self {
         Self::sized(label, move |cores, ops| {
             let subject = make();
@@ -183,9 +183,9 @@ impl Case {
     /// `check(subject, ops)` says what is wrong with the result of `ops[thread]` operations.
     pub fn sprint<T: Sync + 'static>(
         label: Label,
-        make: impl Fn() -> T + 'static,
-        work: impl Fn(&T, usize, &Stop) -> u64 + Sync + 'static,
-        check: impl Fn(&T, &[u64]) -> Result<(), String> + 'static,
+        make: impl Fn() -> T + Send + 'static,
+        work: impl Fn(&T, usize, &Stop) -> u64 + Send + Sync + 'static,
+        check: impl Fn(&T, &[u64]) -> Result<(), String> + Send + 'static,
     ) -> Self {
         let run = move |cores: &[usize], time| {
             let subject = make();
@@ -199,9 +199,9 @@ impl Case {
     /// As [`sprint`](Self::sprint), for a case that also records how long single operations take.
     pub fn sprint_timed<T: Sync + 'static>(
         label: Label,
-        make: impl Fn() -> T + 'static,
-        work: impl Fn(&T, usize, &Stop, &mut Latencies) -> u64 + Sync + 'static,
-        check: impl Fn(&T, &[u64]) -> Result<(), String> + 'static,
+        make: impl Fn() -> T + Send + 'static,
+        work: impl Fn(&T, usize, &Stop, &mut Latencies) -> u64 + Send + Sync + 'static,
+        check: impl Fn(&T, &[u64]) -> Result<(), String> + Send + 'static,
     ) -> Self {
         let run = move |cores: &[usize], time| {
             let subject = make();
@@ -215,7 +215,7 @@ impl Case {
         Self::new(label, ByTime { time: Duration::ZERO, run })
     }
 
-    fn sized(label: Label, run: impl Fn(&[usize], u64) -> Outcome + 'static) -> Self {
+    fn sized(label: Label, run: impl Fn(&[usize], u64) -> Outcome + Send + 'static) -> Self {
         Self::new(label, ByOps { ops: 1, run })
     }
 
@@ -270,7 +270,7 @@ struct ByOps<F> {
     run: F,
 }
 
-impl<F: Fn(&[usize], u64) -> Outcome> Measure for ByOps<F> {
+impl<F: Fn(&[usize], u64) -> Outcome + Send> Measure for ByOps<F> {
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_precision_loss,
@@ -314,7 +314,7 @@ struct ByTime<F> {
     run: F,
 }
 
-impl<F: Fn(&[usize], Duration) -> Outcome> Measure for ByTime<F> {
+impl<F: Fn(&[usize], Duration) -> Outcome + Send> Measure for ByTime<F> {
     fn calibrate(&mut self, cores: &[usize], budget: Duration) -> Result<(), String> {
         // Nothing to find out, but the first run warms up, as it does for the others.
         self.time = budget / 20;

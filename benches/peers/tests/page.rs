@@ -3,7 +3,7 @@
 use lockline_peers::{
     case::{Case, Kind, Label, Sample, repeat, same},
     page,
-    rounds::{Measured, Plan, measure},
+    rounds::{Broken, Measured, Plan, measure},
 };
 use std::{
     sync::atomic::{
@@ -101,7 +101,7 @@ fn threads_that_never_sleep_need_their_cores() {
 #[test]
 fn tables_have_their_shape() {
     let mut broken = measured("broken, \"fast\"", Kind::Peer, &[1], 1.0);
-    broken.broken = Some("counted 1 of 2".to_owned());
+    broken.broken = Some(Broken::Wrong("counted 1 of 2".to_owned()));
     let lines = page::lines(&[
         measured("ours", Kind::Ours, &[2], 1.0),
         measured("theirs", Kind::Peer, &[8], 1.0),
@@ -151,7 +151,12 @@ fn rows_have_a_mean() {
     assert!(!text.contains("mean"), "of one row: {text}");
 }
 
-const SHORT: Plan = Plan { rounds: 3, budget: Duration::from_millis(10), tries: 1 };
+const SHORT: Plan = Plan {
+    rounds: 3,
+    budget: Duration::from_millis(10),
+    tries: 1,
+    patience: Duration::from_mins(1),
+};
 
 #[test]
 fn a_case_whose_threads_never_overlap_is_flagged() {
@@ -206,9 +211,9 @@ fn a_loop_that_was_folded_is_broken_too() {
         |count, ops| same(count.load(Relaxed), ops),
     );
     // Longer than a time slice, or being preempted once would pass for work.
-    let plan = Plan { rounds: 1, budget: Duration::from_secs(4), tries: 1 };
+    let plan = Plan { rounds: 1, budget: Duration::from_secs(4), ..SHORT };
     let broken = measure(vec![folded], plan, |_| ()).remove(0).broken;
-    assert!(broken.is_some_and(|wrong| wrong.contains("the loop was folded")));
+    assert!(broken.is_some_and(|why| why.to_string().contains("the loop was folded")));
 }
 
 #[test]
