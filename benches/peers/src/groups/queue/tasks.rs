@@ -13,6 +13,9 @@ trait Tasks: Clone + Send + Sync + 'static {
 }
 
 /// Tasks on a runtime with two threads, which are the harness's business no more: so one thread of it waits.
+///
+/// flume 0.12 stands still once in a while with 4 to 4, where others want the cores too: seen with two items in its queue
+/// and a receiver in its list that nobody wakes.
 pub(super) fn cases(producers: usize, consumers: usize) -> Vec<Case> {
     fn case<Q: Tasks>(name: &str, kind: Kind, producers: usize, consumers: usize) -> Case {
         let runtime = tokio::runtime::Builder::new_multi_thread()
