@@ -26,9 +26,9 @@ FILTER         measure cases whose \"group / row / case\" contains all of these
 --list         name the cases and stop
 --help         this text
 
-The page goes to stdout, progress to stderr. A case that works at one sample for over a minute stands still,
-and is left out from there on. Exit status: 1 if a case's result was wrong, one of lockline's stood still or a
-file could not be written, 2 if the command was wrong.";
+The page goes to stdout, progress to stderr. A case that works at one sample for a minute longer than a
+hundred should take stands still, and is left out from there on. Exit status: 1 if a case's result was wrong,
+one of lockline's stood still or a file could not be written, 2 if the command was wrong.";
 
 /// For `--patient`.
 const TRIES: usize = 20;
@@ -51,7 +51,7 @@ fn arguments() -> Result<Arguments, lexopt::Error> {
             rounds: 0,
             budget: Duration::ZERO,
             tries: 1,
-            patience: Duration::from_mins(1),
+            patience: Duration::ZERO,
         },
         csv: None,
         svg: None,
@@ -74,13 +74,13 @@ fn arguments() -> Result<Arguments, lexopt::Error> {
         }
     }
     let (usual_rounds, usual_millis) = if quick { (3, 20) } else { (7, 200) };
-    parsed.plan.rounds = rounds.unwrap_or(usual_rounds);
-    parsed.plan.budget = Duration::from_millis(millis.unwrap_or(usual_millis));
-    // A sample may take longer than it is to.
-    parsed.plan.patience += 100 * parsed.plan.budget;
-    if patient {
-        parsed.plan.tries = TRIES;
-    }
+    let budget = Duration::from_millis(millis.unwrap_or(usual_millis));
+    parsed.plan = rounds::Plan {
+        rounds: rounds.unwrap_or(usual_rounds),
+        budget,
+        tries: if patient { TRIES } else { 1 },
+        patience: Duration::from_mins(1) + 100 * budget,
+    };
     if parsed.plan.rounds == 0 || parsed.plan.budget.is_zero() {
         return Err("nothing is measured in 0 rounds or 0 ms".into());
     }

@@ -19,7 +19,7 @@ pub struct Plan {
     /// So often a sample is taken until the host leaves us the cores meanwhile. What is kept does not depend on what was
     /// measured.
     pub tries: usize,
-    /// Who works at one sample for longer than this stands still.
+    /// A case that works at one sample, or at finding its size, for longer than this stands still.
     pub patience: Duration,
 }
 

@@ -30,10 +30,11 @@ fn every_case_counts_right_and_stands_on_the_page() {
     assert!(page.contains(csv_path) && page.contains(svg_path), "{page}");
     let written = fs::read_to_string(&csv).expect("a CSV file");
     assert_eq!(written.lines().count(), 1 + names);
-    // A peer that stands still once in a while is not our fault, and no case was left out for anything else.
-    let broken = written.lines().filter(|line| line.contains("broken"));
-    let wrong = |line: &&str| line.contains("lockline") || !line.contains("stood still");
-    assert_eq!(broken.filter(wrong).collect::<Vec<_>>(), [""; 0]);
+    // These were seen to stand still once in a while, which is no fault of ours. That is all that may be wrong.
+    let known = |line: &str| ["flume", "crossfire"].iter().any(|peer| line.contains(peer));
+    let wrong = written.lines().filter(|line| line.contains("broken"));
+    let wrong = wrong.filter(|line| !line.contains("stood still") || !known(line));
+    assert_eq!(wrong.collect::<Vec<_>>(), [""; 0]);
     assert!(fs::read_to_string(&svg).expect("a picture").starts_with("<svg"));
 }
 

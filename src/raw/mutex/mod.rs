@@ -88,8 +88,8 @@
 //!
 //! # Checked by
 //!
-//! `tests/loom/tests/models/mutex.rs` and `mutex_timed.rs`, with both kinds of release. An eager newcomer, which these
-//! do not have, tries by the same step as `lock`; that it tries no more is checked in `tests/hooks/tests/release.rs`.
+//! `tests/loom/tests/models/mutex.rs` and `mutex_timed.rs`, with both kinds of release. No newcomer is eager there: it
+//! takes the lock by the same step as `lock`, and on real threads, `tests/hooks/tests/release.rs`, half of them are.
 //! Coming is in `newcomer.rs`, waiting in `wait.rs`.
 
 mod newcomer;
